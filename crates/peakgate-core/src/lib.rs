@@ -1,0 +1,1 @@
+//! Judgement: from evidence to a verdict that explains itself. Pure.

@@ -1,0 +1,1 @@
+//! The reference service: our own lead API on loopback, healthy or broken on purpose.

@@ -1,0 +1,1 @@
+//! Every run on record: one SQLite file.

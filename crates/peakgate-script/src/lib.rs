@@ -1,0 +1,1 @@
+//! Facts about a k6 script, read without running it. Pure.

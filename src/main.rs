@@ -1,0 +1,3 @@
+//! The peakgate command.
+
+fn main() {}
