@@ -8,7 +8,7 @@ use crate::metric::{MetricKind, ValueKind};
 use crate::window::Resolution;
 
 /// Why the gate stopped an engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
 pub enum StopCause {
     /// A safety valve opened.
@@ -26,7 +26,7 @@ pub enum StopCause {
 }
 
 /// How an engine's run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
 pub enum ExitReason {
     /// The planned load ran to its end.
@@ -71,7 +71,7 @@ impl ExitReason {
 }
 
 /// One metric or sub-metric in the engine's own end-of-test numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MetricAccount {
     /// `http_req_duration` or `http_req_duration{name:x}`.
     pub name: String,
@@ -84,7 +84,7 @@ pub struct MetricAccount {
 }
 
 /// One threshold of the script.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ThresholdAccount {
     /// The metric or sub-metric.
     pub metric: String,
@@ -95,7 +95,7 @@ pub struct ThresholdAccount {
 }
 
 /// An error or warning that the engine or the script logged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LogNote {
     /// `error` or `warning`.
     pub level: String,
@@ -106,7 +106,7 @@ pub struct LogNote {
 }
 
 /// The engine's final account.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunAccount {
     /// How it ended.
     pub exit: ExitReason,

@@ -6,7 +6,7 @@ use crate::histogram::Histogram;
 use crate::metric::MetricKind;
 
 /// The mergeable content of a series, one variant for each of k6's metric types.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Aggregate {
     /// A sum and how many samples made it.

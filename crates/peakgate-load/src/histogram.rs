@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 const SHIFT: u32 = 42;
 
 /// A distribution of finite values.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, schemars::JsonSchema)]
+#[schemars(with = "Stored")]
 pub struct Histogram {
     // Two columns rather than pairs: 12 bytes a bin, not 16.
     bins: Vec<i32>,
@@ -244,13 +245,20 @@ impl Histogram {
     }
 }
 
-/// The stored form: bins as differences, so that JSON stays short.
-#[derive(Serialize, Deserialize)]
+/// A distribution: the leading 22 bits of each value as its bin; bins as differences, so that JSON
+/// stays short.
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Histogram")]
 struct Stored {
+    /// Exact sum of the values.
     sum: f64,
+    /// Exact least value.
     min: f64,
+    /// Exact greatest value.
     max: f64,
+    /// Occupied bins in order, each as its distance from the one before.
     bins: Vec<i64>,
+    /// How many values each bin holds.
     counts: Vec<u64>,
 }
 

@@ -12,22 +12,24 @@ pub use curve::Plateau;
 pub use k6_options::{PlanError, format_duration, parse_duration};
 
 /// What load is to be made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LoadPlan {
     /// The scenarios, which run side by side.
     pub scenarios: Vec<Scenario>,
 }
 
 /// One k6 scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Scenario {
     /// Its name (`default` for the shortcut options).
     pub name: String,
     /// When it starts, from the start of the load.
     #[serde(with = "seconds")]
+    #[schemars(with = "f64")]
     pub start_time: Duration,
     /// How long running iterations may go on past the end.
     #[serde(with = "seconds")]
+    #[schemars(with = "f64")]
     pub graceful_stop: Duration,
     /// How it makes load.
     pub executor: Executor,
@@ -37,7 +39,7 @@ pub struct Scenario {
 }
 
 /// k6's executors.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "executor", rename_all = "kebab-case")]
 pub enum Executor {
     /// A fixed number of iterations shared by the users.
@@ -48,6 +50,7 @@ pub enum Executor {
         iterations: u64,
         /// The longest it may take.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         max_duration: Duration,
     },
     /// A fixed number of iterations for each user.
@@ -58,6 +61,7 @@ pub enum Executor {
         iterations: u64,
         /// The longest it may take.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         max_duration: Duration,
     },
     /// A fixed number of users.
@@ -66,6 +70,7 @@ pub enum Executor {
         vus: u64,
         /// For how long.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         duration: Duration,
     },
     /// A changing number of users.
@@ -76,6 +81,7 @@ pub enum Executor {
         stages: Vec<Stage>,
         /// How long an iteration may go on when its user is ramped down.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         graceful_ramp_down: Duration,
     },
     /// A fixed rate of iteration starts (open model).
@@ -84,9 +90,11 @@ pub enum Executor {
         rate: f64,
         /// The time unit.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         time_unit: Duration,
         /// For how long.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         duration: Duration,
         /// Users made ready before the start.
         pre_allocated_vus: u64,
@@ -99,6 +107,7 @@ pub enum Executor {
         start_rate: f64,
         /// The time unit.
         #[serde(with = "seconds")]
+        #[schemars(with = "f64")]
         time_unit: Duration,
         /// Linear ramps of the rate.
         stages: Vec<Stage>,
@@ -110,10 +119,11 @@ pub enum Executor {
 }
 
 /// One linear ramp.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Stage {
     /// How long the ramp takes; zero jumps.
     #[serde(with = "seconds")]
+    #[schemars(with = "f64")]
     pub duration: Duration,
     /// Users, or iterations per time unit, at its end.
     pub target: f64,

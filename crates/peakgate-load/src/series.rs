@@ -8,11 +8,24 @@ use serde::{Deserialize, Serialize};
 use crate::metric::MetricName;
 
 /// A tag set, sorted by key; equal sets compare and hash equal.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(
     from = "std::collections::BTreeMap<String, String>",
     into = "std::collections::BTreeMap<String, String>"
 )]
+#[schemars(with = "std::collections::BTreeMap<String, String>")]
 pub struct Tags(Vec<(String, String)>);
 
 impl Tags {

@@ -24,7 +24,9 @@ pub struct Window {
 }
 
 /// Samples that a window could not keep whole. Any of them makes what they touch inconclusive.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct LostSamples {
     /// Values that were NaN or infinite.
     pub not_finite: u64,
@@ -35,7 +37,7 @@ pub struct LostSamples {
 }
 
 /// The load generator's own health over a window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GeneratorReading {
     /// CPU used, as a share (0 to 1) of the processors the generator may use.
     pub cpu: f64,
@@ -46,7 +48,7 @@ pub struct GeneratorReading {
 }
 
 /// How finely an engine's live figures resolve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Resolution {
     /// Every sample was seen: values are kept to three significant digits.

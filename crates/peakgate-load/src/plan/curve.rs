@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::{Executor, LoadPlan, Scenario, Stage, format_duration, seconds};
 
 /// The stretch of the plan at its highest level.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Plateau {
     /// Start, from the start of the load.
     #[serde(with = "seconds")]
+    #[schemars(with = "f64")]
     pub from: Duration,
     /// End, from the start of the load.
     #[serde(with = "seconds")]
+    #[schemars(with = "f64")]
     pub to: Duration,
     /// How it was found, in words.
     pub how: String,
