@@ -1,0 +1,162 @@
+//! Builds evidence from an engine's windows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use peakgate_load::{MetricName, SeriesKey, Window, window::LostSamples};
+
+use super::{Block, Evidence, MAX_BLOCKS, Segment, SeriesEvidence};
+
+/// Folds windows into evidence as they come.
+#[derive(Debug)]
+pub struct Collector {
+    segments: Vec<Segment>,
+    detailed: BTreeSet<MetricName>,
+    series: HashMap<SeriesKey, Vec<Block>>,
+    lost: LostSamples,
+    folded: BTreeSet<String>,
+}
+
+impl Collector {
+    /// Cuts the time axis at `cuts` (any order, 0 is added); `detailed` metrics keep blocks.
+    #[must_use]
+    pub fn new(cuts: &[Duration], detailed: BTreeSet<MetricName>) -> Self {
+        let mut at: Vec<Duration> = cuts.to_vec();
+        at.push(Duration::ZERO);
+        at.sort();
+        at.dedup();
+        let segments = at
+            .iter()
+            .enumerate()
+            .map(|(i, from)| Segment {
+                from: from.as_secs_f64(),
+                to: at.get(i + 1).map(Duration::as_secs_f64),
+                block: 1.0,
+                observed: 0.0,
+            })
+            .collect();
+        Self {
+            segments,
+            detailed,
+            series: HashMap::new(),
+            lost: LostSamples::default(),
+            folded: BTreeSet::new(),
+        }
+    }
+
+    /// Adds a window. A window that lies across a cut belongs to the segment of its middle.
+    pub fn observe(&mut self, window: &Window) {
+        self.lost.not_finite += window.lost.not_finite;
+        self.lost.folded += window.lost.folded;
+        self.lost.unreadable += window.lost.unreadable;
+        let start = window.start.as_secs_f64();
+        let middle = start + window.length.as_secs_f64() / 2.0;
+        let segment = self
+            .segments
+            .partition_point(|s| s.from <= middle)
+            .saturating_sub(1);
+        let Some(found) = self.segments.get_mut(segment) else {
+            return;
+        };
+        let end = (start + window.length.as_secs_f64() - found.from).max(0.0);
+        let end = found.to.map_or(end, |to| end.min(to - found.from));
+        found.observed = found.observed.max(end);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let mut index = ((middle - found.from) / found.block) as u32;
+        #[allow(clippy::cast_possible_truncation)]
+        let segment = segment as u32;
+        while index >= MAX_BLOCKS {
+            self.widen(segment);
+            index /= 2;
+        }
+        for (key, data) in &window.series {
+            if data.samples() == 0 {
+                continue;
+            }
+            if window.lost.folded > 0 && key.tags.get("name") == Some("(other)") {
+                self.folded.insert(key.metric.to_string());
+            }
+            let index = if self.detailed.contains(&key.metric) {
+                index
+            } else {
+                0
+            };
+            let blocks = match self.series.get_mut(key) {
+                Some(blocks) => blocks,
+                None => self.series.entry(key.clone()).or_default(),
+            };
+            // Nearly always the last block; a late window may reach back.
+            let slot = blocks
+                .iter_mut()
+                .rev()
+                .find(|b| b.segment == segment && b.index == index);
+            match slot {
+                Some(block) => {
+                    if !block.data.merge(data) {
+                        self.lost.unreadable += data.samples();
+                    }
+                }
+                None => blocks.push(Block {
+                    segment,
+                    index,
+                    data: data.clone(),
+                }),
+            }
+        }
+    }
+
+    fn widen(&mut self, segment: u32) {
+        self.segments[segment as usize].block *= 2.0;
+        for blocks in self.series.values_mut() {
+            *blocks = halved(std::mem::take(blocks), |s| s == segment);
+        }
+    }
+
+    /// How many series are held.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        self.series.len()
+    }
+
+    /// The evidence, series in order of name.
+    #[must_use]
+    pub fn finish(self) -> Evidence {
+        let ordered: BTreeMap<SeriesKey, Vec<Block>> = self.series.into_iter().collect();
+        Evidence {
+            segments: self.segments,
+            series: ordered
+                .into_iter()
+                .map(|(key, mut blocks)| {
+                    blocks.sort_by_key(|b| (b.segment, b.index));
+                    SeriesEvidence {
+                        metric: key.metric.clone(),
+                        tags: key.tags.clone(),
+                        blocks,
+                    }
+                })
+                .collect(),
+            lost: self.lost,
+            folded_metrics: self.folded.into_iter().collect(),
+        }
+    }
+}
+
+/// Joins each two neighbouring blocks of the segments that `which` names.
+pub(super) fn halved(blocks: Vec<Block>, which: impl Fn(u32) -> bool) -> Vec<Block> {
+    let mut out: Vec<Block> = Vec::with_capacity(blocks.len());
+    let mut sorted = blocks;
+    sorted.sort_by_key(|b| (b.segment, b.index));
+    for mut block in sorted {
+        if which(block.segment) {
+            block.index /= 2;
+        }
+        match out.last_mut() {
+            Some(last) if last.segment == block.segment && last.index == block.index => {
+                // One series has one type: a merge cannot be refused here.
+                let _ = last.data.merge(&block.data);
+            }
+            _ => out.push(block),
+        }
+    }
+    out
+}
