@@ -1,5 +1,8 @@
 //! Ten thousand runs: `cargo test --release -p peakgate-history --test scale -- --ignored --nocapture`.
 
+// The lint knows test functions only, not their helpers.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
 //! Runs to record.
-#![allow(dead_code)]
+#![allow(dead_code)] // Each test binary uses a part.
 
 use jiff::{SignedDuration, Timestamp};
 use peakgate_history::{ObjectiveRow, RunId, RunRecord, RunStart, Verdict};
