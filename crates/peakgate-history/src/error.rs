@@ -60,7 +60,7 @@ pub enum HistoryError {
     },
     /// No room.
     #[error(
-        "no room on the disk for the history file {}: the run was not recorded, what was there before is whole. Free some space, or shrink it with `peakgate history prune`", path.display()
+        "no room on the disk for the history file {}: what was to be written is not there, what was there before is whole. Free some space, or shrink it with `peakgate history prune`", path.display()
     )]
     DiskFull {
         /// The file.
