@@ -186,6 +186,44 @@ fn the_first_policy_says_what_the_scripts_say() {
     insta::assert_snapshot!("first_policy", yaml);
 }
 
+/// The policy's own reader must take what is written.
+#[test]
+fn the_first_policy_loads() {
+    let odd = "import { Trend, Counter, Rate, Gauge } from 'k6/metrics';\n\
+        new Trend('lead_time', true); new Trend('len_len'); new Counter('errors'); new Rate('ok_rate'); new Gauge('g_g');\n\
+        export const options = { thresholds: {\n\
+          lead_time: ['avg<1.5', 'p(99.9)<=2', 'min>1'], len_len: ['max<5'], errors: ['count<10', 'rate<5'],\n\
+          ok_rate: ['rate>0.9'], g_g: ['value<7'], unseen_thing: ['p(90)<3', 'rate<0.5', 'count>2'],\n\
+          data_received: ['count<1000', 'rate<500'], http_reqs: ['rate>10'], vus: ['value>1'],\n\
+          'http_req_duration{expected_response:true}': ['med<300'],\n\
+          'checks{check:is ok: yes?}': [{ threshold: 'rate>=1', abortOnFail: true }],\n\
+          'http_reqs{name:x/${}}': ['count>0'],\n\
+        } };\n\
+        const e = [__ENV.K6_THING, __ENV.OTHER];";
+    for base_url in [
+        "${BASE_URL:-http://api.staging.local}",
+        "http://127.0.0.1:8080/api",
+    ] {
+        let yaml = policy_yaml(
+            "lead: api",
+            base_url,
+            &scripts(&[
+                ("k6/peak-load-test.js", PEAK),
+                ("k6/smoke-test.js", PLAIN),
+                ("k6/Odd One's.ts", odd),
+            ]),
+        );
+        let policy = peakgate_policy::load(&yaml, &|_| None)
+            .unwrap_or_else(|problems| panic!("{problems:#?}\n{yaml}"));
+        let names: Vec<_> = policy.tests.keys().map(String::as_str).collect();
+        assert_eq!(names, ["peak", "smoke", "odd-one-s"]);
+        assert_eq!(policy.tests["peak"].objectives.len(), 4);
+        assert_eq!(policy.tests["odd-one-s"].objectives.len(), 18, "{yaml}");
+        let selected = &policy.tests["peak"].objectives[1].select;
+        assert_eq!(selected.to_string(), "{name:GET /a/${}}");
+    }
+}
+
 #[test]
 fn without_scripts_it_says_what_to_do() {
     let yaml = policy_yaml("a: b", "http://10.0.0.1:8080", &[]);
