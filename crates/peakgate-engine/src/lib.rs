@@ -3,6 +3,11 @@
 //! An engine takes a [`LoadRequest`], says what load it will make ([`Engine::prepare`]), and then
 //! makes it, telling what happens as [`EngineEvent`]s. Engines know nothing of policies.
 
+pub mod fake;
+pub mod k6;
+#[cfg(feature = "testing")]
+pub mod testing;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,0 +1,340 @@
+//! One run of k6: start, watch, stop, account.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use peakgate_load::{MetricAccount, Resolution, RunAccount, StopCause};
+use rustix::process::Signal;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::child::{Group, KillOnDrop, Started};
+use super::exit::{self, Circumstances};
+use super::generator::{Readings, Sampler};
+use super::light::{self, Server};
+use super::log::{Log, Mark};
+use super::origin::Origin;
+use super::outlet::Outlet;
+use super::pipe::{PipeReader, StreamEnd};
+use super::summary::Summary;
+
+/// How long what k6 left behind may take to be read once it is gone.
+const AFTERMATH: Duration = Duration::from_secs(10);
+
+/// The two live channels, at work.
+pub(super) enum Channel {
+    /// Ends by itself once k6 is gone.
+    Exact(Box<PipeReader>),
+    /// Ends when told.
+    Light(Server),
+}
+
+/// A run that is about to start.
+pub(super) struct Run {
+    pub(super) started: Started,
+    pub(super) channel: Channel,
+    pub(super) log: Log,
+    pub(super) marker: String,
+    pub(super) origin: Origin,
+    pub(super) readings: Readings,
+    pub(super) outlet: Outlet,
+    pub(super) summary: PathBuf,
+    pub(super) stop: mpsc::Receiver<StopCause>,
+    pub(super) account: oneshot::Sender<RunAccount>,
+    /// The longest that the run may take, from now.
+    pub(super) longest: Duration,
+    /// From SIGINT to SIGKILL.
+    pub(super) grace: Duration,
+    pub(super) child_gone: Arc<AtomicBool>,
+}
+
+/// The end of what a thread does.
+fn in_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<oneshot::Receiver<T>> {
+    let (tell, told) = oneshot::channel();
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let _ = tell.send(work());
+        })?;
+    Ok(told)
+}
+
+struct Watched {
+    status: io::Result<ExitStatus>,
+    stopped: Option<StopCause>,
+}
+
+impl Run {
+    /// Starts the threads and the task that watch k6.
+    ///
+    /// # Errors
+    /// The system's; k6 is killed then.
+    pub(super) fn launch(self) -> io::Result<()> {
+        let Run {
+            started,
+            channel,
+            log,
+            marker,
+            origin,
+            readings,
+            outlet,
+            summary,
+            stop,
+            account,
+            longest,
+            grace,
+            child_gone,
+        } = self;
+        let guard = KillOnDrop(started.group.clone());
+        let (out, err) = (started.stdout, started.stderr);
+        let copied = log.clone();
+        let stdout = in_thread("k6-stdout", move || copied.copy(out))?;
+        let load_end = Origin::default();
+        let reader = log.clone();
+        let (start_mark, end_mark, events) = (origin.clone(), load_end.clone(), outlet.clone());
+        let stderr = in_thread("k6-log", move || {
+            reader.read(err, &marker, |mark| match mark {
+                Mark::LoadStart(at) => {
+                    // The event first: windows wait for the origin.
+                    events.load_started();
+                    start_mark.set(at);
+                }
+                Mark::LoadEnd(at) => {
+                    end_mark.set(at);
+                }
+            });
+        })?;
+        let (stream, server) = match channel {
+            Channel::Exact(reader) => (Some(in_thread("k6-samples", || reader.run())?), None),
+            Channel::Light(server) => (None, Some(server)),
+        };
+        let resolution = match server {
+            None => Resolution::Exact,
+            Some(_) => Resolution::Relative {
+                error: light::ERROR,
+            },
+        };
+        let watch = Watch {
+            ended: started.ended,
+            stop,
+            deadline: Instant::now() + longest,
+            longest,
+            grace,
+            sampler: Sampler::new(started.group.pid(), readings),
+            group: started.group,
+        };
+        tokio::spawn(async move {
+            let mut account = account;
+            let watched = tokio::select! {
+                watched = watch.run(stream) => watched,
+                // Nobody wants to know any more: the guard kills k6.
+                () = account.closed() => return,
+            };
+            let (watched, stream) = watched;
+            drop(guard);
+            child_gone.store(true, Ordering::Release);
+            let end = stream_end(stream, server, &outlet).await;
+            for output in [stdout, stderr] {
+                let _ = tokio::time::timeout(AFTERMATH, output).await;
+            }
+            let summary = read_summary(&summary);
+            let seconds = match (origin.get(), load_end.get()) {
+                (Some(start), Some(end)) if end > start => {
+                    Duration::from_nanos((end - start).unsigned_abs())
+                }
+                _ => end.length,
+            };
+            let told = conclude(watched, end, summary, &log, resolution, seconds);
+            // The events end before the account comes.
+            drop(outlet);
+            let _ = account.send(told);
+        });
+        Ok(())
+    }
+}
+
+type Stream = Option<oneshot::Receiver<StreamEnd>>;
+
+struct Watch {
+    group: Group,
+    ended: oneshot::Receiver<io::Result<ExitStatus>>,
+    stop: mpsc::Receiver<StopCause>,
+    deadline: Instant,
+    longest: Duration,
+    grace: Duration,
+    sampler: Sampler,
+}
+
+/// How the stream stands while k6 runs.
+enum Flow {
+    Going(oneshot::Receiver<StreamEnd>),
+    /// It ended, as it does when k6 closes its outputs at its end.
+    Over(StreamEnd),
+    /// The light channel, which does not end by itself.
+    None,
+}
+
+impl Watch {
+    /// Watches k6 until it is gone.
+    async fn run(mut self, stream: Stream) -> (Watched, Flow) {
+        let mut flow = stream.map_or(Flow::None, Flow::Going);
+        let mut stopped = None;
+        let mut kill_at: Option<Instant> = None;
+        let mut handles_left = true;
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let status = loop {
+            let cause = tokio::select! {
+                status = &mut self.ended => break status,
+                cause = self.stop.recv(), if handles_left => {
+                    handles_left = cause.is_some();
+                    cause
+                }
+                () = sleep_until(self.deadline), if stopped.is_none() => {
+                    Some(StopCause::Deadline(format!(
+                        "k6 was still running after {} seconds, the longest that the plan allows \
+                         with setup, teardown and half a minute to start",
+                        self.longest.as_secs()
+                    )))
+                }
+                () = sleep_until(kill_at.unwrap_or(self.deadline)), if kill_at.is_some() => {
+                    self.group.signal(Signal::KILL);
+                    kill_at = None;
+                    None
+                }
+                end = over(&mut flow) => {
+                    // k6 must not run on unseen; nor would it ever exit without a reader.
+                    if end.broken.is_some() {
+                        kill_at = Some(kill_at.unwrap_or(Instant::now() + self.grace));
+                        self.group.signal(Signal::INT);
+                    }
+                    flow = Flow::Over(end);
+                    None
+                }
+                _ = tick.tick() => {
+                    self.sampler.sample();
+                    None
+                }
+            };
+            // Only the first cause counts, and a second SIGINT would cost k6's summary.
+            if let (Some(cause), None) = (cause, &stopped) {
+                stopped = Some(cause);
+                self.group.signal(Signal::INT);
+                kill_at = Some(kill_at.unwrap_or(Instant::now() + self.grace));
+            }
+        };
+        let status =
+            status.unwrap_or_else(|_| Err(io::Error::other("the thread that waits for k6 died")));
+        // A cause that came in the same moment.
+        if stopped.is_none() {
+            stopped = self.stop.try_recv().ok();
+        }
+        (Watched { status, stopped }, flow)
+    }
+}
+
+/// Waits for the stream's end while it is going.
+async fn over(flow: &mut Flow) -> StreamEnd {
+    match flow {
+        Flow::Going(stream) => stream.await.unwrap_or_else(|_| StreamEnd {
+            broken: Some("the reader of k6's samples died".to_owned()),
+            ..StreamEnd::default()
+        }),
+        Flow::Over(_) | Flow::None => std::future::pending().await,
+    }
+}
+
+async fn stream_end(flow: Flow, server: Option<Server>, outlet: &Outlet) -> StreamEnd {
+    let mut end = match (flow, server) {
+        (Flow::Over(end), _) => end,
+        (Flow::Going(mut stream), _) => {
+            match tokio::time::timeout(AFTERMATH, &mut stream).await {
+                Ok(end) => end.ok(),
+                Err(_) => {
+                    // It waits for the consumer.
+                    outlet.give_up();
+                    tokio::time::timeout(AFTERMATH, stream)
+                        .await
+                        .ok()
+                        .and_then(Result::ok)
+                }
+            }
+            .unwrap_or_else(|| StreamEnd {
+                broken: Some("the reader of k6's samples did not come to an end".to_owned()),
+                ..StreamEnd::default()
+            })
+        }
+        (Flow::None, Some(server)) => server.finish(AFTERMATH).await,
+        (Flow::None, None) => StreamEnd::default(),
+    };
+    if end.messages == 0 && end.broken.is_none() {
+        end.broken = Some("k6 told nothing while it ran".to_owned());
+    }
+    end
+}
+
+fn read_summary(path: &std::path::Path) -> Summary {
+    /// A summary has some hundred bytes for each metric.
+    const MAX: u64 = 256 << 20;
+    let read = || -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(File::open(path)?, MAX), &mut text)?;
+        Ok(text)
+    };
+    match read() {
+        Ok(text) => Summary::read(&text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Summary::missing("k6 left no summary")
+        }
+        Err(error) => Summary::missing(&format!("k6's summary cannot be read: {error}")),
+    }
+}
+
+fn conclude(
+    watched: Watched,
+    end: StreamEnd,
+    summary: Summary,
+    log: &Log,
+    resolution: Resolution,
+    length: Duration,
+) -> RunAccount {
+    let mut findings = log.findings();
+    for complaint in &summary.complaints {
+        findings.note("warning", complaint);
+    }
+    let has_summary = !summary.metrics.is_empty();
+    let own_threshold_failed = has_summary.then(|| summary.has_failed_threshold());
+    let about = Circumstances {
+        stopped: watched.stopped,
+        broken: end.broken,
+        threshold_abort: findings.threshold_abort,
+        own_threshold_failed,
+        error: findings.last_error.as_deref(),
+    };
+    let (exit, exit_code) = match watched.status {
+        Ok(status) => (exit::reason(status, about), status.code()),
+        Err(error) => (
+            peakgate_load::ExitReason::Crashed(format!("k6's end could not be learnt: {error}")),
+            None,
+        ),
+    };
+    let metrics: Vec<MetricAccount> = summary.metrics;
+    RunAccount {
+        exit,
+        exit_code,
+        load_seconds: length.as_secs_f64(),
+        resolution,
+        metrics,
+        thresholds: summary.thresholds,
+        iteration_exceptions: findings.exceptions,
+        notes: findings.notes(),
+    }
+}
