@@ -29,6 +29,8 @@ pub enum StopCause {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
 pub enum ExitReason {
+    /// No load was made: the target, the engine or the script was not ready.
+    NotStarted(String),
     /// The planned load ran to its end.
     Completed,
     /// It ran to its end and thresholds of the script failed (k6: 99).

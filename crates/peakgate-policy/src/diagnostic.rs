@@ -33,7 +33,8 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+    /// A diagnostic about the text as a whole.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -44,6 +45,13 @@ impl Diagnostic {
             suggestion: None,
             help: None,
         }
+    }
+
+    /// Puts it at a place that is known as a position only.
+    #[must_use]
+    pub fn position(mut self, position: Position) -> Self {
+        self.position = position;
+        self
     }
 
     pub(crate) fn at(mut self, place: Place) -> Self {
@@ -57,7 +65,9 @@ impl Diagnostic {
         self
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -68,7 +78,8 @@ impl Diagnostic {
     }
 
     /// Lists what may stand there, and from it suggests what is nearest to `written`.
-    pub(crate) fn allowed<S: Into<String>>(
+    #[must_use]
+    pub fn allowed<S: Into<String>>(
         mut self,
         written: &str,
         allowed: impl IntoIterator<Item = S>,
@@ -95,7 +106,8 @@ pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
     /// Sorts and drops repetitions; `None` when nothing is wrong.
-    pub(crate) fn new(mut all: Vec<Diagnostic>) -> Option<Self> {
+    #[must_use]
+    pub fn new(mut all: Vec<Diagnostic>) -> Option<Self> {
         // The sort is stable, and the first of its place stays: so the best teacher goes first.
         all.sort_by_key(|d| (d.position, std::cmp::Reverse(d.worth())));
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(all.len());

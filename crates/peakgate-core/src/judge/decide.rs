@@ -119,6 +119,7 @@ fn and_more(n: usize) -> String {
 fn broken(case: &Case<'_>, load: &LoadReport) -> Option<(Outcome, String)> {
     let error = |why: String| Some((Outcome::Error, why));
     match &case.account.exit {
+        ExitReason::NotStarted(m) => return error(m.clone()),
         ExitReason::BadConfig(m) => return error(format!("the engine refused to start: {m}")),
         ExitReason::CannotRun(m) => return error(format!("the script cannot be run: {m}")),
         ExitReason::ScriptException(m) => {

@@ -23,7 +23,7 @@ pub(super) fn report(case: &Case<'_>) -> LoadReport {
         valid: false,
         issues: Vec::new(),
         shape: case.planned.map_or_else(
-            || "unknown (from a k6 summary)".into(),
+            || "not known".into(),
             |p| p.plan.describe(),
         ),
         plan: case.planned.map(|p| p.plan.clone()),

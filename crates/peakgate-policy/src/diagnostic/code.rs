@@ -96,6 +96,9 @@ codes! {
     BadGlob = "bad-glob",
     /// A variable's name that is not the policy's to set.
     ReservedName = "reserved-name",
+    /// An objective, a valve or a test that its script can never feed; found where policy and script
+    /// meet, not by reading the policy alone.
+    Unmeasurable = "unmeasurable",
     /// A fault of the program: the policy could be neither resolved nor explained.
     Internal = "internal",
 }
