@@ -354,6 +354,13 @@ fn wrong_type(
     if problem.suggestion.is_some() {
         return problem;
     }
+    let keys = schema
+        .and_then(|s| s.get("properties"))
+        .and_then(Value::as_object);
+    let problem = match keys {
+        Some(keys) => problem.allowed("", keys.keys().map(|k| format!("{k}: …"))),
+        None => problem,
+    };
     match schema.and_then(example) {
         Some(example) => problem.help(format!("for example: {example}")),
         None => problem,

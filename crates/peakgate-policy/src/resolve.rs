@@ -1,6 +1,6 @@
 //! From the document to the settings: what the words mean, and whether they make sense together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -29,6 +29,8 @@ pub(crate) struct Cx<'a> {
     root: &'a Node,
     settled: &'a HashSet<Pointer>,
     problems: &'a mut Vec<Diagnostic>,
+    /// Expressions of selectors, compiled.
+    expressions: HashMap<String, regex::Regex>,
 }
 
 impl Cx<'_> {
@@ -92,6 +94,7 @@ pub(crate) fn resolve(
         root,
         settled: &form.settled,
         problems,
+        expressions: HashMap::new(),
     };
     let top = Pointer::root();
     // Each part is resolved whatever becomes of the others: all faults come at once.

@@ -58,7 +58,8 @@ pub(super) fn resolve(cx: &mut Cx<'_>, doc: &Load, at: &Pointer) -> Option<LoadO
     if duration == Some(Duration::ZERO) {
         cx.value(
             &at.key("duration"),
-            Diagnostic::new(Code::BadLoad, "`duration` must be more than nothing"),
+            Diagnostic::new(Code::BadLoad, "`duration` must be more than nothing")
+                .help("for example: 1m"),
         );
         return None;
     }
@@ -141,16 +142,17 @@ fn per_second(cx: &mut Cx<'_>, q: &Quantity, at: &Pointer) -> Option<f64> {
     let reading = match units::read(q) {
         Ok(reading) => reading,
         Err(bad) => {
-            cx.value(
-                at,
-                Diagnostic::new(Code::BadUnit, format!("`rate`: {bad}")).help("for example: 50/s"),
-            );
+            let examples = Measure::PerSecond.examples();
+            let problem = super::measure::bad_quantity(cx, at, &bad, examples);
+            cx.value(at, problem);
             return None;
         }
     };
     let problem = match Measure::PerSecond.accept(reading) {
         Ok((n, _)) if n > 0.0 => return Some(n),
-        Ok(_) => Diagnostic::new(Code::BadLoad, "`rate` must be more than 0/s"),
+        Ok(_) => {
+            Diagnostic::new(Code::BadLoad, "`rate` must be more than 0/s").help("for example: 50/s")
+        }
         Err(units::Misfit::NoUnit(n)) => {
             Diagnostic::new(Code::BadUnit, "`rate` needs a unit: iterations per time")
                 .suggest(Some(format!("{n}/s")))

@@ -29,7 +29,8 @@ impl Measured {
         let reading = match units::read(q) {
             Ok(reading) => reading,
             Err(bad) => {
-                cx.value(at, bad_quantity(&name, &bad, self.measure.examples()));
+                let problem = bad_quantity(cx, at, &bad, self.measure.examples());
+                cx.value(at, problem);
                 return None;
             }
         };
@@ -139,7 +140,14 @@ fn with_examples(mut problem: Diagnostic, examples: &[&str]) -> Diagnostic {
     problem
 }
 
-fn bad_quantity(name: &str, bad: &BadQuantity, examples: &[&str]) -> Diagnostic {
+/// Why a number cannot be read, with what was probably meant.
+pub(super) fn bad_quantity(
+    cx: &Cx<'_>,
+    at: &Pointer,
+    bad: &BadQuantity,
+    examples: &[&str],
+) -> Diagnostic {
+    let name = name_of(at);
     let problem = Diagnostic::new(Code::BadUnit, format!("{name}: {bad}"));
     let problem = match bad {
         BadQuantity::UnknownUnit { unit } if unit.is_empty() => {
@@ -157,7 +165,13 @@ fn bad_quantity(name: &str, bad: &BadQuantity, examples: &[&str]) -> Diagnostic 
                 "kb" | "Kb" => Some("kB".to_owned()),
                 other => nearest(other, UNITS.iter().copied()),
             };
-            problem.suggest(known)
+            // The whole value, where the number can be told from the unit.
+            let written = cx.text(at).unwrap_or_default();
+            let number = written
+                .trim()
+                .strip_suffix(unit.as_str())
+                .map(str::trim_end);
+            problem.suggest(known.map(|unit| format!("{}{unit}", number.unwrap_or_default())))
         }
         BadQuantity::Negative(_) => problem.help("limits are zero or more"),
         BadQuantity::Empty | BadQuantity::NotANumber(_) | BadQuantity::NotFinite(_) => problem,
@@ -171,7 +185,7 @@ pub(super) fn share(cx: &mut Cx<'_>, q: &Quantity, at: &Pointer, bounded: bool) 
     let examples = &["10%", "0.1"];
     let problem = match units::read_share(q, bounded) {
         Ok(share) => return Some(share),
-        Err(BadShare::Quantity(bad)) => bad_quantity(&name, &bad, examples),
+        Err(BadShare::Quantity(bad)) => bad_quantity(cx, at, &bad, examples),
         Err(BadShare::Misfit(Misfit::OverOne(plain, n))) => {
             let problem = Diagnostic::new(
                 Code::BadUnit,
@@ -198,7 +212,8 @@ pub(super) fn duration(cx: &mut Cx<'_>, text: &DurationText, at: &Pointer) -> Op
         Ok(duration) => Some(duration),
         Err(bad) => {
             let examples = &["500ms", "30s", "1m30s", "4h"];
-            cx.value(at, bad_quantity(&name_of(at), &bad, examples));
+            let problem = bad_quantity(cx, at, &bad, examples);
+            cx.value(at, problem);
             None
         }
     }
@@ -374,11 +389,18 @@ pub(super) fn selector(
 }
 
 fn whole_match(cx: &mut Cx<'_>, text: &str, at: &Pointer) -> Option<regex::Regex> {
+    // Shared objectives come by once for each test, and compiling is by far the dearest step.
+    if let Some(known) = cx.expressions.get(text) {
+        return Some(known.clone());
+    }
     // Alone first: its own error is the one that can be read.
     let compiled =
         regex::Regex::new(text).and_then(|_| regex::Regex::new(&format!("^(?:{text})$")));
     match compiled {
-        Ok(regex) => Some(regex),
+        Ok(regex) => {
+            cx.expressions.insert(text.to_owned(), regex.clone());
+            Some(regex)
+        }
         Err(error) => {
             let reason = error.to_string();
             // The last line says why; those before it draw the expression.

@@ -49,8 +49,13 @@ pub(crate) fn load(text: &str, problems: &mut Vec<Diagnostic>) -> Option<Node> {
                     position: position(error.marker().line(), error.marker().col()),
                     width: 1,
                 };
-                builder.problems.push(syntax(text, place, error.info()));
-                false
+                // The scanner reads ahead and has a bound on brackets of its own.
+                if error.info().contains("recursion limit") {
+                    builder.too_deep(place)
+                } else {
+                    builder.problems.push(syntax(text, place, error.info()));
+                    false
+                }
             }
         };
         if !go_on {

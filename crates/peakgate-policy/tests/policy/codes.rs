@@ -57,7 +57,8 @@ fn every_code_has_a_case() {
         // Internal faults have no policy that brings them about; that is their point. Unmeasurable
         // needs a script beside the policy.
         assert!(
-            matches!(code, Code::Internal | Code::Unmeasurable) || cases.iter().any(|(c, ..)| c == code),
+            matches!(code, Code::Internal | Code::Unmeasurable)
+                || cases.iter().any(|(c, ..)| c == code),
             "{code} is never met"
         );
     }

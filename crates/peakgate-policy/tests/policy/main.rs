@@ -1,6 +1,7 @@
 //! The policy language from outside.
 #![allow(clippy::unwrap_used)]
 
+mod cases;
 mod codes;
 mod files;
 mod fuzz;
