@@ -189,3 +189,86 @@ impl Engine for FakeEngine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use peakgate_load::{Executor, Scenario};
+
+    use super::*;
+
+    fn plan() -> LoadPlan {
+        LoadPlan {
+            scenarios: vec![Scenario {
+                name: "default".into(),
+                start_time: Duration::ZERO,
+                graceful_stop: Duration::ZERO,
+                executor: Executor::ConstantVus {
+                    vus: 1,
+                    duration: Duration::from_secs(60),
+                },
+                rest: serde_json::Map::new(),
+            }],
+        }
+    }
+
+    fn request() -> LoadRequest {
+        LoadRequest {
+            script: PathBuf::from("/s.js"),
+            scratch: PathBuf::new(),
+            log_dir: PathBuf::new(),
+            env: Vec::new(),
+            tags: Vec::new(),
+            load: None,
+            rehearsal: Some(Duration::from_secs(6)),
+            keep_tags: std::collections::BTreeSet::new(),
+            probes: Vec::new(),
+            live: crate::Live::Exact,
+            max_series: 1,
+            allowed_hosts: Vec::new(),
+        }
+    }
+
+    fn window(second: u64) -> Step {
+        Step::Window(Window {
+            start: Duration::from_secs(second),
+            length: Duration::from_secs(1),
+            ..Window::default()
+        })
+    }
+
+    #[tokio::test]
+    async fn plays_its_steps_and_leaves_its_account() {
+        let fake = FakeEngine::new(plan()).with_steps(vec![window(0), window(1)]);
+        let prepared = fake.prepare(request()).await.unwrap();
+        assert_eq!(prepared.plan.duration(), Duration::from_secs(6));
+        let mut running = fake.start(&prepared).await.unwrap();
+        let mut events = 0;
+        while running.events.recv().await.is_some() {
+            events += 1;
+        }
+        assert_eq!(events, 3);
+        let account = running.account.await.unwrap();
+        assert_eq!(account.exit, ExitReason::Completed);
+        assert!((account.load_seconds - 2.0).abs() < 1e-9);
+    }
+
+    #[tokio::test]
+    async fn can_be_stopped_and_dropped() {
+        let fake = FakeEngine::new(plan()).with_steps(vec![window(0), Step::Hang]);
+        let prepared = fake.prepare(request()).await.unwrap();
+        let running = fake.start(&prepared).await.unwrap();
+        running.stop.stop(StopCause::Lost("x".into()));
+        let account = running.account.await.unwrap();
+        assert_eq!(
+            account.exit,
+            ExitReason::Stopped(StopCause::Lost("x".into()))
+        );
+        drop(fake.start(&prepared).await.unwrap());
+        while fake.record(|r| r.abandoned) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(fake.record(|r| (r.starts, r.stops.len())), (2, 1));
+    }
+}

@@ -141,9 +141,10 @@ impl Engine for K6Engine {
         let version = version::check(&self.binary).await?;
         absolute(&mut request)?;
         inspect::check_env(&request.env)?;
-        // A user's own configuration file would change the test from machine to machine.
+        // A user's own configuration file would change the test from machine to machine. `k6 run`
+        // takes one user for granted where a script names none; `k6 inspect` does not.
         let config = request.scratch.join("inspect-config.json");
-        write(&config, "{}")?;
+        write(&config, r#"{"vus":1}"#)?;
         let inspected = inspect::script(&self.binary, &config, &request).await?;
         let full_plan = match &request.load {
             Some(load) => load.plan.clone(),
@@ -215,6 +216,7 @@ impl Engine for K6Engine {
                         || "making the pipe for k6's samples".into(),
                         pipe::create(&pipe),
                     )?,
+                    path: pipe,
                     table,
                     origin: origin.clone(),
                     readings: readings.clone(),

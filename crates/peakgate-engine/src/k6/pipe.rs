@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -61,6 +61,8 @@ pub(super) struct StreamEnd {
 /// What the reader needs.
 pub(super) struct PipeReader {
     pub(super) pipe: File,
+    /// The pipe's name; removed at the end, as whoever opens a pipe without a writer hangs.
+    pub(super) path: PathBuf,
     pub(super) table: SeriesTable,
     pub(super) origin: Origin,
     pub(super) readings: Readings,
@@ -94,6 +96,7 @@ impl PipeReader {
             Ok(false) => Some("nobody took the live figures".to_owned()),
             Err(error) => Some(format!("reading k6's samples from the pipe: {error}")),
         };
+        let _ = std::fs::remove_file(&sorter.reader.path);
         let (mut kept, mut length) = (true, Duration::ZERO);
         if let Some(mut windows) = sorter.windows.take() {
             length = windows.length();
