@@ -9,7 +9,7 @@ use peakgate_core::guard::ValveState;
 use peakgate_core::render::{clean, words};
 use peakgate_core::verdict::UnitName;
 
-use crate::style::{Ink, Style, cut};
+use crate::style::{Ink, Style};
 
 /// How often a quiet line is written while nothing changes.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -246,23 +246,20 @@ fn bar_text(live: &Live, planned: Duration, style: Style) -> String {
     };
     let room = style.width.saturating_sub(1);
     // Cut before painting: escape codes take no columns.
-    let head = cut(
-        &style.chars(&format!(" {phase} · {time}")),
-        room.saturating_sub(BAR),
-    );
+    let head = style.cut(&format!(" {phase} · {time}"), room.saturating_sub(BAR));
     let mut lines = vec![
         format!(
             "{}{}{head}",
             style.paint(Ink::Good, &on.repeat(full)),
             style.paint(Ink::Dim, &off.repeat(BAR.saturating_sub(full)))
         ),
-        cut(&style.chars(&figures(live)), room),
+        style.cut(&figures(live), room),
     ];
     lines.extend(
         live.valves
             .iter()
             .filter_map(valve)
-            .map(|text| style.paint(Ink::Bad, &cut(&style.chars(&text), room))),
+            .map(|text| style.paint(Ink::Bad, &style.cut(&text, room))),
     );
     lines.join("\n")
 }
@@ -378,7 +375,7 @@ mod tests {
         long.phase = "日本".repeat(60);
         for line in bar_text(&long, Duration::ZERO, narrow).lines() {
             assert!(crate::style::width(line) < 40, "{line}");
-            assert!(line.is_ascii() || line.ends_with('…'), "{line}");
+            assert!(line.is_ascii(), "{line}");
         }
     }
 

@@ -130,6 +130,29 @@ impl Style {
     }
 }
 
+impl Style {
+    /// A text in at most `most` columns, with an ellipsis where it was cut.
+    pub(crate) fn cut(self, text: &str, most: usize) -> String {
+        let text = self.chars(text);
+        if width(&text) <= most {
+            return text;
+        }
+        let ellipsis = if self.unicode { "…" } else { "..." };
+        let room = most.saturating_sub(width(ellipsis));
+        let mut out = String::new();
+        let mut used = 0;
+        for c in text.chars() {
+            used += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+            if used > room {
+                break;
+            }
+            out.push(c);
+        }
+        out.push_str(ellipsis);
+        out
+    }
+}
+
 /// The colours in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ink {
@@ -173,25 +196,6 @@ impl Ink {
 /// Columns that a text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
-}
-
-/// A text in at most `most` columns, with an ellipsis where it was cut.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    if width(text) <= most {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-        if used + w + 1 > most {
-            break;
-        }
-        used += w;
-        out.push(c);
-    }
-    out.push('…');
-    out
 }
 
 /// A text in lines of at most `most` columns, broken at spaces; longer words are cut apart.
@@ -267,8 +271,13 @@ mod tests {
 
     #[test]
     fn cutting_and_wrapping_count_columns() {
-        assert_eq!(cut("日本語", 5), "日本…");
-        assert_eq!(cut("abc", 3), "abc");
+        let ascii = Style {
+            unicode: false,
+            ..Style::plain()
+        };
+        assert_eq!(Style::plain().cut("日本語", 5), "日本…");
+        assert_eq!(Style::plain().cut("abc", 3), "abc");
+        assert_eq!(ascii.cut("abcdefg", 6), "abc...");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("日本語日本語", 4), ["日本", "語日", "本語"]);
         assert_eq!(wrap("a bbbbbbb", 3), ["a", "bbb", "bbb", "b"]);

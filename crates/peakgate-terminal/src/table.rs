@@ -8,7 +8,7 @@ use peakgate_core::verdict::{
     BaselineReport, ModeName, ObjectiveResult, Outcome, UnitName, Verdict,
 };
 
-use crate::style::{Ink, Style, cut, width, wrap};
+use crate::style::{Ink, Style, width, wrap};
 
 /// With more objectives than this, those that pass are only counted beyond [`FEW_PASSING`].
 const MANY: usize = 20;
@@ -219,17 +219,13 @@ impl Page {
     fn row(&self, columns: &[Column], widths: &[usize], text: impl Fn(Column) -> String) -> String {
         let mut out = String::new();
         for (&column, &most) in columns.iter().zip(widths) {
-            let text = self.style.chars(&text(column));
+            let text = text(column);
             if column == Column::Id {
-                let text = self.style.chars(&cut(&text, most));
-                let text = if width(&text) > most {
-                    cut_ascii(&text, most)
-                } else {
-                    text
-                };
+                let text = self.style.cut(&text, most);
                 out.push_str(&text);
                 out.push_str(&" ".repeat(most.saturating_sub(width(&text))));
             } else {
+                let text = self.style.chars(&text);
                 out.push_str(&" ".repeat(GAP + most.saturating_sub(width(&text))));
                 out.push_str(&text);
             }
@@ -308,16 +304,6 @@ impl Page {
             self.line(&format!(" {label}{part}"));
         }
     }
-}
-
-/// `...` for where the ellipsis itself is three characters wide.
-fn cut_ascii(text: &str, most: usize) -> String {
-    let kept: String = text
-        .trim_end_matches("...")
-        .chars()
-        .take(most.saturating_sub(3))
-        .collect();
-    format!("{kept}...")
 }
 
 /// The objectives to show, most urgent first, and how many passing ones are not among them.
