@@ -108,7 +108,7 @@ pub(crate) fn check(
     }
     for (pointer, key) in missing {
         let at = pointer.key(&key);
-        if !settled.contains(&at) && !out.iter().any(|o| *o == pointer) {
+        if !settled.contains(&at) && !out.contains(&pointer) {
             problems.push(missing_key(root, &pointer, &key));
         }
     }

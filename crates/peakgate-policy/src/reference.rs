@@ -13,7 +13,14 @@ pub fn reference_markdown() -> String {
     let schema = schema();
     let mut out = String::from(HEAD);
     section(&mut out, "The policy", "peakgate-policy", &schema);
+    // Mappings that stand where they are used have no definition of their own.
     let none = serde_json::Map::new();
+    let top = schema.get("properties").and_then(Value::as_object);
+    for (key, property) in top.unwrap_or(&none) {
+        if property.get("properties").is_some() {
+            section(&mut out, &format!("`{key}`"), key, property);
+        }
+    }
     let definitions = schema
         .get("$defs")
         .and_then(Value::as_object)
@@ -154,6 +161,11 @@ fn table(out: &mut String, schema: &Value, properties: &serde_json::Map<String, 
         .collect();
     *out += "| key | value | meaning |\n|---|---|---|\n";
     for (key, property) in properties {
+        let kind = if property.get("properties").is_some() {
+            format!("[mapping](#{key})")
+        } else {
+            kind(property)
+        };
         let mark = if required.contains(&key.as_str()) {
             " **(required)**"
         } else {
@@ -163,7 +175,7 @@ fn table(out: &mut String, schema: &Value, properties: &serde_json::Map<String, 
         if let Some(example) = property.get("examples").and_then(|e| e.get(0)) {
             let _ = write!(meaning, " Example: `{}`", cell(&flow(example)));
         }
-        let _ = writeln!(out, "| `{key}`{mark} | {} | {meaning} |", kind(property));
+        let _ = writeln!(out, "| `{key}`{mark} | {kind} | {meaning} |");
     }
     out.push('\n');
 }

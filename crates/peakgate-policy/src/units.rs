@@ -125,7 +125,7 @@ fn split(text: &str) -> Result<(f64, &str), BadQuantity> {
     let (number, unit) = text.split_at(end + exponent);
     let number: f64 = number
         .parse()
-        .map_err(|_: std::num::ParseFloatError| not_a_number())?;
+        .map_err(|_no_reason: std::num::ParseFloatError| not_a_number())?;
     Ok((positive(number, text)?, unit.trim_start()))
 }
 

@@ -61,53 +61,58 @@ fn base_url(cx: &mut Cx<'_>, text: &str, at: &Pointer) -> Option<(String, String
         Ok(found) => return Some(found),
         Err(problem) => problem,
     };
-    cx.value(at, problem);
+    cx.value(at, *problem);
     None
 }
 
-fn check_url(text: &str) -> Result<(String, String), Diagnostic> {
+fn check_url(text: &str) -> Result<(String, String), Box<Diagnostic>> {
     let uri = Uri::parse(text.trim()).map_err(|error| {
         let bad = bad_url(format!("`base_url` is not a URL: {}", short(&error)));
         if text.contains("://") {
-            bad
+            Box::new(bad)
         } else {
-            bad.suggest(Some(format!("http://{}", text.trim())))
+            Box::new(bad.suggest(Some(format!("http://{}", text.trim()))))
         }
     })?;
     let scheme = uri.scheme().as_str().to_ascii_lowercase();
     if scheme != "http" && scheme != "https" {
         return Err(bad_url(format!(
             "`base_url` must begin with http:// or https://, not {scheme}:"
-        )));
+        ))
+        .into());
     }
     let Some(authority) = uri.authority() else {
-        return Err(bad_url("`base_url` has no host"));
+        return Err(bad_url("`base_url` has no host").into());
     };
     if authority.userinfo().is_some() {
         return Err(
             Diagnostic::new(Code::BadUrl, "`base_url` holds a user or password").help(
                 "verdicts and logs show the URL; give credentials to the script by `env:`, from \
                  `${VARIABLES}`",
-            ),
+            )
+            .into(),
         );
     }
     if uri.query().is_some() || uri.fragment().is_some() {
         return Err(bad_url(
             "`base_url` must end with its path: scripts append to it, which a ? or # would undo",
-        ));
+        )
+        .into());
     }
     if authority.port_to_u16().is_err() {
-        return Err(bad_url("`base_url` has no valid port: 0 to 65535"));
+        return Err(bad_url("`base_url` has no valid port: 0 to 65535").into());
     }
     let host = hosts::normal_host(authority.host()).map_err(|_bad: BadHost| {
         if authority.host().is_empty() {
-            bad_url("`base_url` has no host")
+            Box::new(bad_url("`base_url` has no host"))
         } else {
-            bad_url("the host of `base_url` is neither a name nor an address")
+            Box::new(bad_url(
+                "the host of `base_url` is neither a name nor an address",
+            ))
         }
     })?;
     if hosts::is_forbidden_host(&host) {
-        return Err(forbidden(&host));
+        return Err(forbidden(&host).into());
     }
     Ok((text.trim().trim_end_matches('/').to_owned(), host))
 }

@@ -240,7 +240,7 @@ fn fits(kind: MetricKind, statistic: Statistic) -> bool {
 }
 
 /// Reads a statistic.
-pub(super) fn parse_statistic(text: &str) -> Result<Statistic, Diagnostic> {
+pub(super) fn parse_statistic(text: &str) -> Result<Statistic, Box<Diagnostic>> {
     let text = text.trim();
     Ok(match text {
         "avg" => Statistic::Avg,
@@ -254,7 +254,7 @@ pub(super) fn parse_statistic(text: &str) -> Result<Statistic, Diagnostic> {
     })
 }
 
-fn quantile(text: &str) -> Result<Statistic, Diagnostic> {
+fn quantile(text: &str) -> Result<Statistic, Box<Diagnostic>> {
     let inner = text.strip_prefix("p(").and_then(|t| t.strip_suffix(')'));
     if let Some(inner) = inner {
         let n: Option<f64> = inner.trim().parse().ok();
@@ -264,7 +264,8 @@ fn quantile(text: &str) -> Result<Statistic, Diagnostic> {
                 Code::BadStatistic,
                 format!("`{text}`: a percentile is a number of 0 to 100"),
             )
-            .help("for example: p(95), p(99.9)")),
+            .help("for example: p(95), p(99.9)")
+            .into()),
         };
     }
     let lower = text.to_lowercase();
@@ -290,7 +291,8 @@ fn quantile(text: &str) -> Result<Statistic, Diagnostic> {
             .allowed(
                 text,
                 ["p(N)", "avg", "med", "min", "max", "rate", "count", "value"],
-            ),
+            )
+            .into(),
     )
 }
 
@@ -322,7 +324,7 @@ pub(super) fn measured(
     let statistic = statistic.and_then(|(text, at)| match parse_statistic(text) {
         Ok(statistic) => Some((statistic, at)),
         Err(problem) => {
-            cx.value(&at, problem);
+            cx.value(&at, *problem);
             None
         }
     });
