@@ -27,8 +27,12 @@ pub fn number(value: f64) -> String {
         format!("{value:.1}")
     } else if size >= 0.9995 || size == 0.0 {
         format!("{value:.2}")
-    } else if size >= 0.001 {
+    } else if size >= 0.09995 {
+        format!("{value:.3}")
+    } else if size >= 0.009_995 {
         format!("{value:.4}")
+    } else if size >= 0.000_999_5 {
+        format!("{value:.5}")
     } else {
         format!("{value:.2e}")
     };

@@ -73,8 +73,11 @@ fn judge_one(
         None => objective.id.clone(),
     };
     let baseline = case.baseline.value(&id);
+    // Where nothing is judged against a baseline, no limit follows from one.
+    let compared = case.planned.is_some() && case.rehearsal().is_none();
     let regression_limit = objective
         .max_regression
+        .filter(|_| compared)
         .zip(baseline)
         .map(|(allowed, base)| worst_allowed(allowed, base, objective.direction));
     let min_samples = case.min_samples(objective);
