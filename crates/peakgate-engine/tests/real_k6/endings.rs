@@ -5,11 +5,13 @@ use std::time::Duration;
 use peakgate_engine::{Engine, Live};
 use peakgate_load::{ExitReason, StopCause};
 
-use crate::support::{Bench, Outcome, alive, engine, gone, k6_in, k6_of, load_started, target};
+use crate::support::{
+    Bench, Outcome, alive, engine, gone, k6_in, k6_of, load_started, logged, target,
+};
 
 const FOREVER: &str = "import { sleep } from 'k6';
     export const options = { vus: 2, duration: '10m' };
-    export default function () { sleep(0.05); }
+    export default function () { if (__ITER < 3) console.log('round ' + __ITER); sleep(0.05); }
     export function teardown() { console.log('teardown ran'); }";
 
 #[tokio::test]
@@ -105,8 +107,8 @@ async fn a_stop_is_orderly() {
         load_started(&mut running).await;
         let pid = k6_of(&bench).await;
         assert!(alive(pid));
-        // Some iterations, so that there is something to account for.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // The second round, so that there is an iteration to account for.
+        logged(&bench, "round 1").await;
         running.stop.stop(StopCause::Valve("errors".into()));
         running.stop.stop(StopCause::Valve("second".into()));
         let outcome = Outcome::of(&mut running).await;
@@ -124,13 +126,15 @@ async fn a_stop_that_is_not_heeded_becomes_a_kill() {
     let bench = Bench::js(
         "import { sleep } from 'k6';
          export const options = { vus: 1, duration: '10m', teardownTimeout: '10m' };
-         export default function () { sleep(0.05); }
+         export default function () { console.log('iterating'); sleep(0.05); }
          export function teardown() { sleep(500); }",
     );
     let engine = engine().with_stop_grace(Duration::from_millis(500));
     let prepared = engine.prepare(bench.request.clone()).await.unwrap();
     let mut running = engine.start(&prepared).await.unwrap();
     load_started(&mut running).await;
+    // k6 skips teardown() when it is stopped before the first iteration.
+    logged(&bench, "iterating").await;
     running.stop.stop(StopCause::Interrupted("test".into()));
     let outcome = Outcome::of(&mut running).await;
     let expected = ExitReason::Stopped(StopCause::Interrupted("test".into()));
@@ -209,7 +213,7 @@ async fn requests_to_other_hosts_end_the_run() {
              export const options = { vus: 1, duration: '10m' };
              export default function () { http.get(`http://localhost:${__ENV.PORT}/ok`); sleep(0.1); }",
         )
-        .env("PORT", address.port());
+        .env("PORT", &address.port());
         bench.request.live = live;
         let outcome = bench.run().await;
         let ExitReason::Stopped(StopCause::ForbiddenTarget(told)) = &outcome.account.exit else {
@@ -246,10 +250,7 @@ async fn gate_that_is_killed() {
 
 #[tokio::test]
 async fn the_gates_death_is_k6s_death() {
-    let bench = Bench::js(&FOREVER.replace(
-        "export default",
-        "console.log('k6 is here'); export default",
-    ));
+    let bench = Bench::js(FOREVER);
     let folder = bench.dir.path().join("tmp");
     std::fs::create_dir(&folder).unwrap();
     let mut gate = std::process::Command::new(std::env::current_exe().unwrap())

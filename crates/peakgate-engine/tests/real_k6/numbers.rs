@@ -29,7 +29,7 @@ const MIXED: &str = "import http from 'k6/http';
 const HOOKS: f64 = 2.0;
 
 async fn mixed(live: Live) -> Outcome {
-    let mut bench = Bench::js(MIXED).env("AT", target().await);
+    let mut bench = Bench::js(MIXED).env("AT", &target().await);
     bench.request.live = live;
     let outcome = bench.run().await;
     assert_eq!(outcome.account.exit, ExitReason::Completed, "{outcome:?}");

@@ -70,7 +70,7 @@ async fn files_hooks_and_the_scripts_own_summary() {
     );
     std::fs::write(bench.dir.path().join("data.txt"), "hello\n").unwrap();
     let mine = bench.dir.path().join("mine.txt");
-    let bench = bench.env("OUT", mine.display());
+    let bench = bench.env("OUT", &mine.display());
     let outcome = bench.run().await;
     completed(&outcome);
     let log = bench.log();
@@ -144,7 +144,7 @@ async fn tags_system_tags_and_replaced_load() {
          export const options = { vus: 50, duration: '10m', systemTags: ['status'], tags: { a: 'script', b: 'script' } };
          export default function () { http.get(`http://${__ENV.AT}/ok`); }",
     )
-    .env("AT", address);
+    .env("AT", &address);
     bench.request.tags = vec![("a".into(), "gate".into())];
     bench.request.keep_tags = ["a", "b", "url"].map(String::from).into();
     bench.request.load = Some(LoadPlanOverride {
@@ -226,7 +226,7 @@ async fn scripts_that_cannot_be_run_are_refused_with_k6s_words() {
     bench.request.script = "/no/such/script.js".into();
     let error = bench.prepare().await.unwrap_err().to_string();
     assert!(error.contains("/no/such/script.js"), "{error}");
-    let bench = Bench::js("export default function () {}").env("K6_VUS", 3);
+    let bench = Bench::js("export default function () {}").env("K6_VUS", "3");
     assert!(bench.prepare().await.is_err());
 }
 

@@ -69,7 +69,7 @@ impl Bench {
         Self::new("script.js", script)
     }
 
-    pub(crate) fn env(mut self, key: &str, value: impl ToString) -> Self {
+    pub(crate) fn env(mut self, key: &str, value: &(impl ToString + ?Sized)) -> Self {
         self.request.env.push((key.into(), value.to_string()));
         self
     }
@@ -235,4 +235,15 @@ pub(crate) async fn load_started(running: &mut Running) {
         matches!(event, Ok(Some(EngineEvent::LoadStarted))),
         "{event:?}"
     );
+}
+
+/// Waits until k6's log has a text.
+pub(crate) async fn logged(bench: &Bench, text: &str) {
+    for _ in 0..2_000 {
+        if bench.log().contains(text) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("'{text}' was not logged: {}", bench.log())
 }
