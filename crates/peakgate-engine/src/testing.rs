@@ -1,6 +1,7 @@
 //! For tests: the real k6, fetched when it is not there.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::k6::{install, locate};
 
@@ -11,6 +12,12 @@ use crate::k6::{install, locate};
 /// There is none and it cannot be fetched: a test that needs k6 must not pass without.
 #[must_use]
 pub fn test_k6() -> PathBuf {
+    // Tests that run side by side fetch it once.
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(find).clone()
+}
+
+fn find() -> PathBuf {
     let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     let explicit = std::env::var_os("PEAKGATE_TEST_K6").map(PathBuf::from);
     let path = std::env::var_os("PATH");

