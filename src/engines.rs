@@ -9,7 +9,7 @@ use peakgate_policy::settings::{EngineChoice, LiveChannel, Test};
 
 /// Requests per second above which `live: auto` takes the light channel; see
 /// `docs/live-channel.md` for the measurements behind it.
-pub(crate) const EXACT_UP_TO: f64 = 1_000.0;
+pub(crate) const EXACT_UP_TO: f64 = 2_000.0;
 
 /// Where k6 is looked for.
 #[derive(Debug, Clone)]

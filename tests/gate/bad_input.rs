@@ -2,6 +2,9 @@
 
 use crate::support::{ASK, POLICY, Scene, one_load, processes};
 
+/// The line of the usual policy that a script without checks cannot feed.
+const CHECKS: &str = "  checks: {metric: checks, statistic: rate, min: 99%}\n";
+
 #[test]
 fn all_policy_errors_come_at_once_with_their_places() {
     let scene = Scene::new();
@@ -145,6 +148,7 @@ fn targets_that_cannot_be_reached_are_errors() {
 fn a_request_to_a_forbidden_host_stops_the_run() {
     let _one = one_load();
     let scene = Scene::new();
+    scene.policy(CHECKS, "");
     scene.script(
         "{ vus: 1, duration: '30s' }",
         "http.get(__ENV.BASE_URL.replace('127.0.0.1', 'localhost') + '/api/v1/config'); sleep(0.05);",
