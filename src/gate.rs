@@ -133,7 +133,7 @@ fn begin(
         .checked_add(jiff::SignedDuration::from_hours(24))
         .unwrap_or(Timestamp::MAX);
     history.begin(&RunStart {
-        run_id: run_id.clone(),
+        run_id: *run_id,
         service: policy.service.clone(),
         test: test.name.clone(),
         environment: policy.environment.name.clone(),

@@ -25,8 +25,11 @@ pub(crate) enum PolicyFileError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("the policy {} is not UTF-8 text", path.display())]
-    NotText { path: PathBuf },
+    #[error("the policy {} is not UTF-8 text: {source}", path.display())]
+    NotText {
+        path: PathBuf,
+        source: std::string::FromUtf8Error,
+    },
     #[error("{rendered}")]
     Wrong { rendered: String },
 }
@@ -48,8 +51,9 @@ pub(crate) fn read(
     std::fs::File::open(path)
         .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
         .map_err(failed)?;
-    let text = String::from_utf8(bytes).map_err(|_| PolicyFileError::NotText {
+    let text = String::from_utf8(bytes).map_err(|source| PolicyFileError::NotText {
         path: path.to_owned(),
+        source,
     })?;
     let lookup = |name: &str| {
         variables

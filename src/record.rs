@@ -42,7 +42,7 @@ pub(crate) fn row(
         ..verdict.clone()
     };
     Ok(RunRecord {
-        run_id: run_id.clone(),
+        run_id: *run_id,
         service: verdict.service.clone(),
         test: verdict.test.clone(),
         environment: verdict.environment.clone(),

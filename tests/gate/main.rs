@@ -2,6 +2,8 @@
 //!
 //! Load goes to loopback only. No timing is asserted tighter than seconds.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
 mod bad_input;
 mod demo;
 mod evaluate;

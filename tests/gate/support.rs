@@ -12,7 +12,9 @@ static ONE_LOAD: Mutex<()> = Mutex::new(());
 
 pub(crate) fn one_load() -> std::sync::MutexGuard<'static, ()> {
     // A failed test must not fail the others.
-    ONE_LOAD.lock().unwrap_or_else(|e| e.into_inner())
+    ONE_LOAD
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The real k6.

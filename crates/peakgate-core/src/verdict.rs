@@ -209,7 +209,10 @@ pub struct ObjectiveResult {
 
 /// A place in the policy's text.
 #[derive(JsonSchema)]
-#[allow(dead_code, reason = "only its schema is used: the policy crate's type has none")]
+#[allow(
+    dead_code,
+    reason = "only its schema is used: the policy crate's type has none"
+)]
 struct PolicyPosition {
     /// Line, from 1.
     line: u32,

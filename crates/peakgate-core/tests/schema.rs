@@ -1,5 +1,10 @@
 //! The checked-in schema of verdict.json is the one that the types give.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read files and take the time; the crate does not"
+)]
+
 use std::path::Path;
 
 #[test]

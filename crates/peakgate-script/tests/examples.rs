@@ -1,5 +1,10 @@
 //! The example scripts and the reference policy fit together.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read files and take the time; the crate does not"
+)]
+
 use std::path::{Path, PathBuf};
 
 use peakgate_policy::settings::{Direction, Mode, Policy};

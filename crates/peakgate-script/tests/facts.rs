@@ -1,5 +1,10 @@
 //! Each fact, read from small scripts.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read files and take the time; the crate does not"
+)]
+
 use peakgate_load::MetricKind;
 use peakgate_script::{ImportKind, MAX_NESTING, ScriptError, ScriptFacts, read};
 

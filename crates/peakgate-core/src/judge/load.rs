@@ -22,10 +22,9 @@ pub(super) fn report(case: &Case<'_>) -> LoadReport {
     let mut out = LoadReport {
         valid: false,
         issues: Vec::new(),
-        shape: case.planned.map_or_else(
-            || "not known".into(),
-            |p| p.plan.describe(),
-        ),
+        shape: case
+            .planned
+            .map_or_else(|| "not known".into(), |p| p.plan.describe()),
         plan: case.planned.map(|p| p.plan.clone()),
         full_plan: case
             .planned

@@ -467,7 +467,8 @@ fn broken_and_partial_runs_never_pass() {
 
 #[test]
 fn the_load_must_count() {
-    let spoiled: [(&str, fn(&mut Run), LoadIssueKind); 5] = [
+    type Spoil = fn(&mut Run);
+    let spoiled: [(&str, Spoil, LoadIssueKind); 5] = [
         (
             "cpu",
             |r| r.generator = Some((0.97, 0.1)),

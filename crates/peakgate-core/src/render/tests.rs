@@ -1,3 +1,7 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read files and take the time; the crate does not"
+)]
 extern crate self as peakgate_core;
 
 #[path = "fixture.rs"]

@@ -135,9 +135,9 @@ mod tests {
         for _ in 0..100 {
             let mid = (low + high) / 2.0;
             if tail(mid) > 0.1 {
-                low = mid
+                low = mid;
             } else {
-                high = mid
+                high = mid;
             }
         }
         let honest = coverage(5.0, 0.9, low, true);

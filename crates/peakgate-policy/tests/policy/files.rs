@@ -1,5 +1,10 @@
 //! Generated files are what the types say. `PEAKGATE_BLESS=1` writes them anew.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read files and take the time; the crate does not"
+)]
+
 use std::path::PathBuf;
 
 use peakgate_policy::{load, reference_markdown, schema};

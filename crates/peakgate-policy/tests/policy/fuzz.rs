@@ -1,5 +1,10 @@
 //! No text makes it panic, hang or lose its words.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read files and take the time; the crate does not"
+)]
+
 use std::time::{Duration, Instant};
 
 use peakgate_policy::{Code, load};
