@@ -239,7 +239,7 @@ impl Stage<'_> {
             Ok(ready) => ready,
             Err(why) => {
                 progress.finish();
-                return not_played(unknown_engine(), ExitReason::NotStarted(why), None);
+                return not_played(unknown_engine(), why, None);
             }
         };
         let identity = prepared.engine.clone();
@@ -266,13 +266,15 @@ impl Stage<'_> {
         }
     }
 
-    /// Finds the engine, tries the target and reads the script's plan. The error is one sentence.
+    /// Tries the target, finds the engine and reads the script's plan.
     async fn make_ready(
         &self,
         progress: &Progress,
-    ) -> Result<(Box<dyn peakgate_engine::Engine>, peakgate_engine::Prepared), String> {
-        let words = |e: EngineError| e.to_string();
-        target::probe(&self.policy.environment.base_url).await?;
+    ) -> Result<(Box<dyn peakgate_engine::Engine>, peakgate_engine::Prepared), ExitReason> {
+        let words = |e: EngineError| ExitReason::NotStarted(e.to_string());
+        target::probe(&self.policy.environment.base_url)
+            .await
+            .map_err(ExitReason::TargetDown)?;
         let choice = self.settings.engine.unwrap_or(self.test.engine);
         let tell = |text: &str| progress.note(text);
         let engine = engines::choose(choice, &self.settings.k6, &tell)
@@ -290,7 +292,9 @@ impl Stage<'_> {
         tracing::debug!(?live, why, "live channel");
         prepared.request.live = live;
         if prepared.plan.max_vus() == 0 {
-            return Err("the plan has no load: no virtual users at any time".to_owned());
+            return Err(ExitReason::NotStarted(
+                "the plan has no load: no virtual users at any time".to_owned(),
+            ));
         }
         Ok((engine, prepared))
     }
@@ -317,6 +321,7 @@ impl Stage<'_> {
             finished_at: Timestamp::now().to_string(),
             engine: (played.engine.name.clone(), played.engine.version.clone()),
             script_hash: self.script.hash.clone(),
+            rehearsal: self.settings.rehearsal.map(|d| d.as_secs_f64()),
         };
         let mut verdict = judge(&case, &identity);
         if let Some(evidence) = &mut verdict.evidence {

@@ -195,6 +195,7 @@ fn again(
             finished_at: old.finished_at.clone(),
             engine: (old.engine.name.clone(), old.engine.version.clone()),
             script_hash: old.script_hash.clone(),
+            rehearsal: old.rehearsal.as_ref().map(|r| r.seconds),
         },
     ))
 }
@@ -222,6 +223,7 @@ fn from_summary(policy: &Policy, test: &Test, account: &RunAccount, whole_run: b
             finished_at: now,
             engine: ("summary".to_owned(), "unknown".to_owned()),
             script_hash: String::new(),
+            rehearsal: None,
         },
     )
 }

@@ -38,6 +38,8 @@ pub struct Identity {
     pub engine: (String, String),
     /// SHA-256 of the script and its relative imports.
     pub script_hash: String,
+    /// The rehearsal's length in seconds, also of one that ended before its plan was known.
+    pub rehearsal: Option<f64>,
 }
 
 /// What the load was to be.
@@ -181,11 +183,11 @@ pub fn judge(case: &Case<'_>, identity: &Identity) -> Verdict {
         environment: case.policy.environment.name.clone(),
         base_url: case.policy.environment.base_url.clone(),
         test: case.test.name.clone(),
-        rehearsal: case.planned.and_then(|p| {
-            p.rehearsal.map(|_| Rehearsal {
-                seconds: p.plan.duration().as_secs_f64(),
-                planned_seconds: p.full.duration().as_secs_f64(),
-            })
+        rehearsal: identity.rehearsal.map(|asked| Rehearsal {
+            seconds: case
+                .planned
+                .map_or(asked, |p| p.plan.duration().as_secs_f64()),
+            planned_seconds: case.planned.map(|p| p.full.duration().as_secs_f64()),
         }),
         engine: EngineReport {
             name: identity.engine.0.clone(),

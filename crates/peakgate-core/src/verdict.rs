@@ -116,8 +116,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Rehearsal {
     /// How long the load was made to be, in seconds.
     pub seconds: f64,
-    /// How long the script plans it, in seconds.
-    pub planned_seconds: f64,
+    /// How long the script plans it, in seconds; absent when the run ended before that was known.
+    pub planned_seconds: Option<f64>,
 }
 
 /// Who made the load.

@@ -29,8 +29,10 @@ pub enum StopCause {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
 pub enum ExitReason {
-    /// No load was made: the target, the engine or the script was not ready.
+    /// No load was made: the engine or the script was not ready.
     NotStarted(String),
+    /// No load was made: nothing listens where it was to go.
+    TargetDown(String),
     /// The planned load ran to its end.
     Completed,
     /// It ran to its end and thresholds of the script failed (k6: 99).
@@ -62,6 +64,12 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
+    /// Whether no load was made at all.
+    #[must_use]
+    pub fn is_before_load(&self) -> bool {
+        matches!(self, Self::NotStarted(_) | Self::TargetDown(_))
+    }
+
     /// Whether the planned load ran to its end, so that the figures describe the whole run.
     #[must_use]
     pub fn is_whole(&self) -> bool {

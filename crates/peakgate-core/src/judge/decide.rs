@@ -119,7 +119,7 @@ fn and_more(n: usize) -> String {
 fn broken(case: &Case<'_>, load: &LoadReport) -> Option<(Outcome, String)> {
     let error = |why: String| Some((Outcome::Error, why));
     match &case.account.exit {
-        ExitReason::NotStarted(m) => return error(m.clone()),
+        ExitReason::NotStarted(m) | ExitReason::TargetDown(m) => return error(m.clone()),
         ExitReason::BadConfig(m) => return error(format!("the engine refused to start: {m}")),
         ExitReason::CannotRun(m) => return error(format!("the script cannot be run: {m}")),
         ExitReason::ScriptException(m) => {
@@ -324,7 +324,12 @@ fn next(
     if outcome == Outcome::Pass {
         return out;
     }
-    if load::never_answered(case).is_some() {
+    if matches!(case.account.exit, ExitReason::NotStarted(_)) {
+        return out;
+    }
+    if matches!(case.account.exit, ExitReason::TargetDown(_))
+        || load::never_answered(case).is_some()
+    {
         out.push(format!(
             "check that {} is up and reachable from this machine",
             case.policy.environment.base_url

@@ -66,6 +66,10 @@ fn share(value: f64) -> String {
 fn issues(case: &Case<'_>, load: &LoadReport) -> Vec<LoadIssue> {
     let validity = &case.policy.validity;
     let mut out = Vec::new();
+    if case.account.exit.is_before_load() {
+        out.push(issue(LoadIssueKind::Empty, "no load was made".to_owned()));
+        return out;
+    }
     if let Some(cpu) = load.generator_cpu
         && !(cpu <= validity.max_cpu)
     {

@@ -280,7 +280,13 @@ impl Run {
             today: jiff::civil::date(2026, 6, 1),
             whole_run: false,
         };
-        judge(&case, &identity())
+        judge(
+            &case,
+            &Identity {
+                rehearsal: self.planned.rehearsal.map(|d| d.as_secs_f64()),
+                ..identity()
+            },
+        )
     }
 
     fn outcome(&self) -> Outcome {
@@ -297,6 +303,7 @@ fn identity() -> Identity {
         finished_at: String::new(),
         engine: ("fake".into(), "1".into()),
         script_hash: String::new(),
+        rehearsal: None,
     }
 }
 

@@ -142,7 +142,7 @@ pub(crate) fn pass() -> Verdict {
         test: "peak".into(),
         rehearsal: Some(Rehearsal {
             seconds: 20.0,
-            planned_seconds: 1200.0,
+            planned_seconds: Some(1200.0),
         }),
         engine: EngineReport {
             name: "k6".into(),

@@ -180,11 +180,11 @@ pub fn count(n: u64) -> String {
 /// `20s instead of 20m`.
 #[must_use]
 pub fn rehearsal(r: &Rehearsal) -> String {
-    format!(
-        "{} instead of {}",
-        format::seconds(r.seconds),
-        format::seconds(r.planned_seconds)
-    )
+    let asked = format::seconds(r.seconds);
+    match r.planned_seconds {
+        Some(planned) => format!("{asked} instead of {}", format::seconds(planned)),
+        None => asked,
+    }
 }
 
 /// What the changes are against, as a sentence.
@@ -234,7 +234,7 @@ pub fn exit(reason: &ExitReason) -> String {
             StopCause::GateFailed(m) => format!("stopped, the gate could not go on: {m}"),
         },
         ExitReason::StoppedOutside(m) => format!("stopped by somebody else: {m}"),
-        ExitReason::NotStarted(m) => format!("did not start: {m}"),
+        ExitReason::NotStarted(m) | ExitReason::TargetDown(m) => format!("did not start: {m}"),
         ExitReason::SetupTimeout => "setup() ran out of time".to_owned(),
         ExitReason::TeardownTimeout => "teardown() ran out of time".to_owned(),
         ExitReason::BadConfig(m) => format!("refused to start: {m}"),
