@@ -78,6 +78,7 @@ fn missing_and_broken_scripts_are_named() {
 #[test]
 fn a_script_that_throws_at_load_is_an_error() {
     let scene = Scene::new();
+    scene.policy(CHECKS, "");
     scene.write(
         "script.js",
         "throw new Error('no such luck'); export default function () {}",
