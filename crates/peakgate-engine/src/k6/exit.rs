@@ -12,6 +12,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) stopped: Option<StopCause>,
     /// Why the live figures broke off, if they did.
     pub(super) broken: Option<String>,
+    /// The gate stopped k6 because the live figures broke off; k6's own end then says nothing.
+    pub(super) stopped_for_stream: bool,
     /// An `abortOnFail` threshold was crossed, by the log.
     pub(super) threshold_abort: bool,
     /// Whether a threshold of the script's own failed; `None` when there is no summary.
@@ -57,7 +59,9 @@ pub(super) fn reason(status: ExitStatus, about: Circumstances<'_>) -> ExitReason
     };
     match about.broken {
         // A run that failed anyhow failed for its own reason.
-        Some(broken) if own.is_whole() => ExitReason::StreamBroken(broken),
+        Some(broken) if about.stopped_for_stream || own.is_whole() => {
+            ExitReason::StreamBroken(broken)
+        }
         _ => own,
     }
 }
@@ -129,6 +133,15 @@ mod tests {
                 ..Circumstances::default()
             };
             assert_eq!(kind(raw, broken), expected);
+        }
+        // Our own SIGINT and SIGKILL, sent because the stream broke, are not somebody else's.
+        for raw in [0, 105 << 8, 9] {
+            let ours = Circumstances {
+                broken: Some("b".into()),
+                stopped_for_stream: true,
+                ..Circumstances::default()
+            };
+            assert_eq!(kind(raw, ours), "stream_broken", "{raw}");
         }
     }
 }

@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 use super::generator::Readings;
 use super::origin::Origin;
 use super::outlet::Outlet;
-use super::pipe::StreamEnd;
+use super::pipe::{StreamEnd, UNTAKEN};
 use super::prom::{self, Bucket, TimeSeries, WriteRequest, middle};
 use super::series::{Phase, SeriesIndex, SeriesTable, SetIndex};
 
@@ -66,6 +66,8 @@ pub(super) struct Receiver {
     push_ms: Option<i64>,
     messages: u64,
     load_ms: i64,
+    /// The consumer stood still: it is waited for no more.
+    stalled: bool,
 }
 
 /// One source series, taken apart.
@@ -147,6 +149,7 @@ impl Receiver {
             push_ms: None,
             messages: 0,
             load_ms: 0,
+            stalled: false,
         }
     }
 
@@ -325,20 +328,27 @@ impl Receiver {
 
     async fn take(&mut self, request: Option<WriteRequest>) {
         if let Some(window) = self.push(request) {
-            self.outlet.window_in_task(window).await;
+            self.send(window).await;
+        }
+    }
+
+    async fn send(&mut self, window: Window) {
+        if !self.stalled {
+            self.stalled = !self.outlet.window_in_task(window).await;
         }
     }
 
     /// Sends what is left.
     async fn finish(&mut self) -> StreamEnd {
         if let Some(window) = self.close() {
-            self.outlet.window_in_task(window).await;
+            self.send(window).await;
         }
         let origin = self.origin.get().unwrap_or_default() / 1_000_000;
         StreamEnd {
-            broken: None,
+            broken: self.stalled.then(|| UNTAKEN.to_owned()),
             length: Duration::from_millis(u64::try_from(self.load_ms - origin).unwrap_or_default()),
             messages: self.messages,
+            iterations: None,
         }
     }
 }
@@ -389,7 +399,7 @@ impl Server {
         tokio::time::timeout(longest, work)
             .await
             .unwrap_or_else(|_| StreamEnd {
-                broken: Some("nobody took the live figures".to_owned()),
+                broken: Some(UNTAKEN.to_owned()),
                 ..StreamEnd::default()
             })
     }

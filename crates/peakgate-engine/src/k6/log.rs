@@ -12,6 +12,8 @@ use serde::Deserialize;
 /// The log file grows no further than this.
 const MAX_FILE: usize = 20 << 20;
 const MAX_NOTES: usize = 50;
+/// Of these, our own.
+const MAX_OWN: usize = 20;
 const MAX_NOTE_CHARS: usize = 500;
 /// Distinct messages that are told apart; rare ones beyond are counted together.
 const MAX_DISTINCT: usize = 2_000;
@@ -75,10 +77,21 @@ pub(super) struct Findings {
     pub(super) last_error: Option<String>,
     notes: HashMap<(String, String), u64>,
     more: u64,
+    /// Ours, which no flood of k6's may push out.
+    own: Vec<String>,
 }
 
 impl Findings {
-    /// Adds a note of our own or of k6's.
+    /// Adds a warning of our own; it is among the notes however much k6 logs.
+    pub(super) fn own_note(&mut self, message: &str) {
+        if self.own.len() < MAX_OWN {
+            self.own.push(shorten(message.trim(), MAX_NOTE_CHARS));
+        } else {
+            self.note("warning", message);
+        }
+    }
+
+    /// Adds a note of k6's.
     pub(super) fn note(&mut self, level: &str, message: &str) {
         let message = shorten(message.trim(), MAX_NOTE_CHARS);
         let known = self.notes.len();
@@ -103,21 +116,22 @@ impl Findings {
             })
             .collect();
         notes.sort_by(|a, b| (b.times, &a.level, &a.message).cmp(&(a.times, &b.level, &b.message)));
-        let left_out = notes.len().saturating_sub(MAX_NOTES - 1);
-        if notes.len() > MAX_NOTES || self.more > 0 {
-            let times = notes
-                .iter()
-                .skip(MAX_NOTES - 1)
-                .map(|n| n.times)
-                .sum::<u64>()
-                + self.more;
-            notes.truncate(MAX_NOTES - 1);
+        let places = MAX_NOTES - self.own.len();
+        let left_out = notes.len().saturating_sub(places - 1);
+        if notes.len() > places || self.more > 0 {
+            let times = notes.iter().skip(places - 1).map(|n| n.times).sum::<u64>() + self.more;
+            notes.truncate(places - 1);
             notes.push(LogNote {
                 level: "warning".to_owned(),
                 message: format!("and more than {left_out} other messages: see k6.log"),
                 times,
             });
         }
+        notes.extend(self.own.iter().map(|message| LogNote {
+            level: "warning".to_owned(),
+            message: message.clone(),
+            times: 1,
+        }));
         notes
     }
 
@@ -331,6 +345,7 @@ mod tests {
         for _ in 0..5 {
             findings.note("warning", "often");
         }
+        findings.own_note("ours");
         let notes = findings.notes();
         assert_eq!(notes.len(), MAX_NOTES);
         assert!(
@@ -338,7 +353,8 @@ mod tests {
                 .iter()
                 .all(|n| n.message.chars().count() <= MAX_NOTE_CHARS)
         );
-        assert_eq!(notes.iter().map(|n| n.times).sum::<u64>(), 3_006);
+        assert_eq!(notes.iter().map(|n| n.times).sum::<u64>(), 3_007);
+        assert!(notes.iter().any(|n| n.message == "ours"), "{notes:?}");
     }
 
     #[test]

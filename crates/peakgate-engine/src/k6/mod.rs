@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod child;
+mod conclude;
 mod exit;
 mod generator;
 mod inspect;
@@ -60,12 +61,29 @@ const STOP_GRACE: Duration = Duration::from_secs(15);
 /// Beside the plan, setup and teardown: loading the script, making users, writing the summary.
 const SLACK: Duration = Duration::from_secs(30);
 
+/// How many events may wait for the consumer before the stream is held back.
+const EVENTS: usize = 64;
+/// How long the consumer may take nothing, and k6 tell nothing, until the stream counts as broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long things may take, and how much may wait.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// From SIGINT to SIGKILL.
+    stop_grace: Duration,
+    /// What the deadline allows beside the plan, setup and teardown.
+    slack: Duration,
+    /// How many events may wait for the consumer.
+    events: usize,
+    /// How long the live stream may stand still.
+    patience: Duration,
+}
+
 /// The real k6.
 #[derive(Debug, Clone)]
 pub struct K6Engine {
     binary: PathBuf,
-    stop_grace: Duration,
-    slack: Duration,
+    limits: Limits,
 }
 
 impl K6Engine {
@@ -74,22 +92,37 @@ impl K6Engine {
     pub fn new(binary: PathBuf) -> Self {
         Self {
             binary,
-            stop_grace: STOP_GRACE,
-            slack: SLACK,
+            limits: Limits {
+                stop_grace: STOP_GRACE,
+                slack: SLACK,
+                events: EVENTS,
+                patience: PATIENCE,
+            },
         }
     }
 
     /// Sets how long k6 may take from a stop (SIGINT) until it is killed; 15 seconds unless set.
     #[must_use]
     pub fn with_stop_grace(mut self, grace: Duration) -> Self {
-        self.stop_grace = grace;
+        self.limits.stop_grace = grace;
         self
     }
 
     /// Sets what the deadline allows beside the plan, setup and teardown; 30 seconds unless set.
     #[must_use]
     pub fn with_slack(mut self, slack: Duration) -> Self {
-        self.slack = slack;
+        self.limits.slack = slack;
+        self
+    }
+
+    /// Sets how many events may wait for the consumer (64 unless set), and how long the live
+    /// stream may stand still (30 seconds unless set): the consumer takes nothing while all places
+    /// are full, k6 makes load and tells nothing, or k6 tells nothing more and runs on. After
+    /// that the run ends as [`peakgate_load::ExitReason::StreamBroken`].
+    #[must_use]
+    pub fn with_patience(mut self, events: usize, patience: Duration) -> Self {
+        self.limits.events = events;
+        self.limits.patience = patience;
         self
     }
 
@@ -189,7 +222,7 @@ impl Engine for K6Engine {
         .text();
         write(&wrapper, &text)?;
 
-        let (outlet, events) = Outlet::new();
+        let (outlet, events) = Outlet::new(&self.limits);
         let (stop, stop_receiver) = StopHandle::new();
         let (account_sender, account) = oneshot::channel();
         let (origin, readings) = (Origin::default(), Readings::default());
@@ -222,6 +255,7 @@ impl Engine for K6Engine {
                     readings: readings.clone(),
                     outlet: outlet.clone(),
                     child_gone: std::sync::Arc::clone(&child_gone),
+                    patience: self.limits.patience,
                     forbidden,
                 }))
             }
@@ -250,6 +284,9 @@ impl Engine for K6Engine {
         };
         command.arg(&wrapper);
         let log = Log::create(&request.log_dir.join("k6.log"));
+        for note in wrapper::unsaid_probes(&request.probes) {
+            log.findings().own_note(&note);
+        }
         let started = system(
             || format!("starting {}", self.binary.display()),
             child::start(command).await,
@@ -265,8 +302,8 @@ impl Engine for K6Engine {
             summary,
             stop: stop_receiver,
             account: account_sender,
-            longest: prepared.plan.longest() + prepared.margin + self.slack,
-            grace: self.stop_grace,
+            longest: prepared.plan.longest() + prepared.margin + self.limits.slack,
+            limits: self.limits,
             child_gone,
         };
         system(|| "starting the threads that watch k6".into(), run.launch())?;

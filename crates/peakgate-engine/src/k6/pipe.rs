@@ -47,6 +47,9 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Why a stream broke whose consumer stands still.
+pub(super) const UNTAKEN: &str = "nobody took the live figures";
+
 /// What the reader left when the stream ended.
 #[derive(Debug, Default)]
 pub(super) struct StreamEnd {
@@ -56,6 +59,8 @@ pub(super) struct StreamEnd {
     pub(super) length: Duration,
     /// Messages read.
     pub(super) messages: u64,
+    /// Iterations that the stream told of; `None` when the channel does not count them exactly.
+    pub(super) iterations: Option<f64>,
 }
 
 /// What the reader needs.
@@ -69,6 +74,8 @@ pub(super) struct PipeReader {
     pub(super) outlet: Outlet,
     /// Set once k6 is gone: an empty pipe is then the end.
     pub(super) child_gone: Arc<AtomicBool>,
+    /// How long k6 may make load and tell nothing.
+    pub(super) patience: Duration,
     /// Told of a request that went where it must not.
     pub(super) forbidden: Box<dyn Fn(String) + Send>,
 }
@@ -78,6 +85,7 @@ struct Sorter {
     lines: LineReader,
     windows: Option<Windows>,
     messages: u64,
+    iterations: f64,
     unreadable_before: u64,
 }
 
@@ -89,17 +97,23 @@ impl PipeReader {
             lines: LineReader::default(),
             windows: None,
             messages: 0,
+            iterations: 0.0,
             unreadable_before: 0,
         };
         let broken = match sorter.drain() {
             Ok(true) => None,
-            Ok(false) => Some("nobody took the live figures".to_owned()),
+            Ok(false) => Some(UNTAKEN.to_owned()),
             Err(error) => Some(format!("reading k6's samples from the pipe: {error}")),
         };
         let _ = std::fs::remove_file(&sorter.reader.path);
         let (mut kept, mut length) = (true, Duration::ZERO);
         if let Some(mut windows) = sorter.windows.take() {
             length = windows.length();
+            tracing::debug!(
+                late = windows.late(),
+                lines = sorter.messages,
+                "k6's samples are sorted"
+            );
             let rest = windows.rest(&sorter.reader.table, &sorter.reader.readings);
             kept = rest.into_iter().all(|w| sorter.reader.outlet.window(w));
         }
@@ -109,6 +123,7 @@ impl PipeReader {
             broken,
             length,
             messages: sorter.messages,
+            iterations: Some(sorter.iterations),
         }
     }
 }
@@ -118,6 +133,7 @@ impl Sorter {
         let mut buffer = vec![0; PIPE_BYTES];
         let mut filled = 0;
         let mut opened = false;
+        let mut silence = Duration::ZERO;
         loop {
             let gone = self.reader.child_gone.load(Ordering::Acquire);
             match self.reader.pipe.read(&mut buffer[filled..]) {
@@ -129,7 +145,16 @@ impl Sorter {
                     }
                     return Ok(true);
                 }
-                Ok(0) => std::thread::sleep(GATHER),
+                Ok(0) => {
+                    // From the start of the load on k6 tells of its users every second.
+                    if self.reader.origin.get().is_some() {
+                        silence += GATHER;
+                    }
+                    if silence > self.reader.patience {
+                        return Err(io::Error::other("k6 makes load, but did not open the pipe"));
+                    }
+                    std::thread::sleep(GATHER);
+                }
                 Ok(n) => {
                     opened = true;
                     filled += n;
@@ -148,6 +173,11 @@ impl Sorter {
                     if n < PIPE_BYTES / 4 {
                         std::thread::sleep(GATHER);
                     }
+                }
+                // The pipe is empty. A process that escaped the group may hold it open for ever;
+                // what it would write is not k6's.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && gone => {
+                    return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -202,6 +232,9 @@ impl Sorter {
                             open(&mut self.windows, &self.reader, phase, point.time)
                             && (phase == Phase::Load || windows.offset(point.time) >= 0)
                         {
+                            if point.metric.as_ref() == b"iterations" {
+                                self.iterations += point.value;
+                            }
                             let table = &mut self.reader.table;
                             let series = table.series(metric, set);
                             windows.add(table, series, point.time, point.value);

@@ -1,6 +1,5 @@
 //! One run of k6: start, watch, stop, account.
 
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -8,20 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use peakgate_load::{MetricAccount, Resolution, RunAccount, StopCause};
+use peakgate_load::{Resolution, RunAccount, StopCause};
 use rustix::process::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::Limits;
 use super::child::{Group, KillOnDrop, Started};
-use super::exit::{self, Circumstances};
+use super::conclude;
 use super::generator::{Readings, Sampler};
 use super::light::{self, Server};
 use super::log::{Log, Mark};
 use super::origin::Origin;
 use super::outlet::Outlet;
 use super::pipe::{PipeReader, StreamEnd};
-use super::summary::Summary;
 
 /// How long what k6 left behind may take to be read once it is gone.
 const AFTERMATH: Duration = Duration::from_secs(10);
@@ -48,8 +47,7 @@ pub(super) struct Run {
     pub(super) account: oneshot::Sender<RunAccount>,
     /// The longest that the run may take, from now.
     pub(super) longest: Duration,
-    /// From SIGINT to SIGKILL.
-    pub(super) grace: Duration,
+    pub(super) limits: Limits,
     pub(super) child_gone: Arc<AtomicBool>,
 }
 
@@ -67,9 +65,13 @@ fn in_thread<T: Send + 'static>(
     Ok(told)
 }
 
-struct Watched {
-    status: io::Result<ExitStatus>,
-    stopped: Option<StopCause>,
+/// How k6 itself ended.
+pub(super) struct Watched {
+    pub(super) status: io::Result<ExitStatus>,
+    /// Why the gate stopped it, if it did.
+    pub(super) stopped: Option<StopCause>,
+    /// k6 was interrupted because the live figures broke off.
+    pub(super) for_stream: bool,
 }
 
 impl Run {
@@ -90,7 +92,7 @@ impl Run {
             stop,
             account,
             longest,
-            grace,
+            limits,
             child_gone,
         } = self;
         let guard = KillOnDrop(started.group.clone());
@@ -127,7 +129,9 @@ impl Run {
             stop,
             deadline: Instant::now() + longest,
             longest,
-            grace,
+            limits,
+            load_start: origin.clone(),
+            load_end: load_end.clone(),
             sampler: Sampler::new(started.group.pid(), readings),
             group: started.group,
         };
@@ -142,19 +146,19 @@ impl Run {
             drop(guard);
             child_gone.store(true, Ordering::Release);
             let end = stream_end(stream, server, &outlet).await;
-            for output in [stdout, stderr] {
-                let _ = tokio::time::timeout(AFTERMATH, output).await;
-            }
-            let summary = read_summary(&summary);
+            // An escaped process may hold either open; then what was read must do.
+            let both = async { tokio::join!(stdout, stderr) };
+            let _ = tokio::time::timeout(AFTERMATH, both).await;
+            let summary = conclude::read_summary(&summary);
             let seconds = match (origin.get(), load_end.get()) {
                 (Some(start), Some(end)) if end > start => {
                     Duration::from_nanos((end - start).unsigned_abs())
                 }
                 _ => end.length,
             };
-            let told = conclude(watched, end, summary, &log, resolution, seconds);
+            let told = conclude::account(watched, end, summary, &log, resolution, seconds);
             // The events end before the account comes.
-            drop(outlet);
+            outlet.close();
             let _ = account.send(told);
         });
         Ok(())
@@ -169,7 +173,9 @@ struct Watch {
     stop: mpsc::Receiver<StopCause>,
     deadline: Instant,
     longest: Duration,
-    grace: Duration,
+    limits: Limits,
+    load_start: Origin,
+    load_end: Origin,
     sampler: Sampler,
 }
 
@@ -186,8 +192,10 @@ impl Watch {
     /// Watches k6 until it is gone.
     async fn run(mut self, stream: Stream) -> (Watched, Flow) {
         let mut flow = stream.map_or(Flow::None, Flow::Going);
-        let mut stopped = None;
+        let (mut stopped, mut for_stream) = (None, false);
         let mut kill_at: Option<Instant> = None;
+        // When a stream that ended in good order, with k6 still there, becomes one that broke.
+        let mut doubt_at: Option<Instant> = None;
         let mut handles_left = true;
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -213,10 +221,25 @@ impl Watch {
                 end = over(&mut flow) => {
                     // k6 must not run on unseen; nor would it ever exit without a reader.
                     if end.broken.is_some() {
-                        kill_at = Some(kill_at.unwrap_or(Instant::now() + self.grace));
-                        self.group.signal(Signal::INT);
+                        for_stream = true;
+                        kill_at = Some(self.interrupt(kill_at));
+                    } else {
+                        doubt_at = Some(Instant::now() + self.limits.patience);
                     }
                     flow = Flow::Over(end);
+                    None
+                }
+                () = sleep_until(doubt_at.unwrap_or(self.deadline)), if doubt_at.is_some() => {
+                    doubt_at = None;
+                    // k6 closes its outputs after teardown(); what is left is the summary.
+                    if self.load_start.get().is_some()
+                        && self.load_end.get().is_none()
+                        && let Flow::Over(end) = &mut flow
+                    {
+                        end.broken = Some("k6 told nothing more, but ran on".to_owned());
+                        for_stream = true;
+                        kill_at = Some(self.interrupt(kill_at));
+                    }
                     None
                 }
                 _ = tick.tick() => {
@@ -224,11 +247,10 @@ impl Watch {
                     None
                 }
             };
-            // Only the first cause counts, and a second SIGINT would cost k6's summary.
+            // Only the first cause counts.
             if let (Some(cause), None) = (cause, &stopped) {
                 stopped = Some(cause);
-                self.group.signal(Signal::INT);
-                kill_at = Some(kill_at.unwrap_or(Instant::now() + self.grace));
+                kill_at = Some(self.interrupt(kill_at));
             }
         };
         let status =
@@ -237,7 +259,21 @@ impl Watch {
         if stopped.is_none() {
             stopped = self.stop.try_recv().ok();
         }
-        (Watched { status, stopped }, flow)
+        let watched = Watched {
+            status,
+            stopped,
+            for_stream,
+        };
+        (watched, flow)
+    }
+
+    /// Asks k6 to stop, unless it was asked before (a second SIGINT would cost its summary);
+    /// returns when it is to be killed.
+    fn interrupt(&self, kill_at: Option<Instant>) -> Instant {
+        kill_at.unwrap_or_else(|| {
+            self.group.signal(Signal::INT);
+            Instant::now() + self.limits.stop_grace
+        })
     }
 }
 
@@ -279,62 +315,4 @@ async fn stream_end(flow: Flow, server: Option<Server>, outlet: &Outlet) -> Stre
         end.broken = Some("k6 told nothing while it ran".to_owned());
     }
     end
-}
-
-fn read_summary(path: &std::path::Path) -> Summary {
-    /// A summary has some hundred bytes for each metric.
-    const MAX: u64 = 256 << 20;
-    let read = || -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        io::Read::read_to_end(&mut io::Read::take(File::open(path)?, MAX), &mut text)?;
-        Ok(text)
-    };
-    match read() {
-        Ok(text) => Summary::read(&text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Summary::missing("k6 left no summary")
-        }
-        Err(error) => Summary::missing(&format!("k6's summary cannot be read: {error}")),
-    }
-}
-
-fn conclude(
-    watched: Watched,
-    end: StreamEnd,
-    summary: Summary,
-    log: &Log,
-    resolution: Resolution,
-    length: Duration,
-) -> RunAccount {
-    let mut findings = log.findings();
-    for complaint in &summary.complaints {
-        findings.note("warning", complaint);
-    }
-    let has_summary = !summary.metrics.is_empty();
-    let own_threshold_failed = has_summary.then(|| summary.has_failed_threshold());
-    let about = Circumstances {
-        stopped: watched.stopped,
-        broken: end.broken,
-        threshold_abort: findings.threshold_abort,
-        own_threshold_failed,
-        error: findings.last_error.as_deref(),
-    };
-    let (exit, exit_code) = match watched.status {
-        Ok(status) => (exit::reason(status, about), status.code()),
-        Err(error) => (
-            peakgate_load::ExitReason::Crashed(format!("k6's end could not be learnt: {error}")),
-            None,
-        ),
-    };
-    let metrics: Vec<MetricAccount> = summary.metrics;
-    RunAccount {
-        exit,
-        exit_code,
-        load_seconds: length.as_secs_f64(),
-        resolution,
-        metrics,
-        thresholds: summary.thresholds,
-        iteration_exceptions: findings.exceptions,
-        notes: findings.notes(),
-    }
 }

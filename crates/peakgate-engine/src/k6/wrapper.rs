@@ -93,6 +93,29 @@ pub(super) fn probe_threshold(probe: &Probe) -> Option<(String, String)> {
     Some((name, format!("{}>-1e300", probe.statistic)))
 }
 
+/// What to tell of the probes that k6's syntax cannot say.
+pub(super) fn unsaid_probes(probes: &[Probe]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for probe in probes {
+        if probe_threshold(probe).is_some() {
+            continue;
+        }
+        let tags: Vec<_> = probe.tags.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let note = format!(
+            "k6's own figure for {} {} where {} cannot be had: k6's names of sub-metrics take no \
+             empty values, no commas, no quotes or spaces around a value, and no colon in a tag's \
+             name; there are only the live figures",
+            probe.statistic,
+            probe.metric,
+            tags.join(", "),
+        );
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
 /// A path as a module specifier: k6 decodes percent signs in it.
 fn file_url(path: &Path) -> Value {
     let path: PathBuf = path.into();
@@ -186,5 +209,17 @@ mod tests {
         for bad in ["", "a,b", "\"q\"", " x"] {
             assert_eq!(ask(&[("name", bad)]), None, "{bad}");
         }
+        let probes = [
+            probe(&[]),
+            probe(&[("name", "a,b"), ("status", "200")]),
+            probe(&[("name", "ok")]),
+            probe(&[("name", "a,b"), ("status", "200")]),
+        ];
+        let notes = unsaid_probes(&probes);
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(
+            notes[0].contains("count http_reqs where name=a,b, status=200"),
+            "{notes:?}"
+        );
     }
 }

@@ -3,7 +3,9 @@
 // The lint's exception for tests knows #[test] functions only, not what they call.
 #![allow(clippy::unwrap_used)]
 
+mod breakage;
 mod endings;
+mod executors;
 mod numbers;
 mod scripts;
 mod support;

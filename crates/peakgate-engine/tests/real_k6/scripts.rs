@@ -263,6 +263,11 @@ async fn probes_find_unknown_metrics_and_fit_known_ones() {
     assert!((outcome.value("my_gauge", "value") + 3.0).abs() < 1e-9);
     let _ = outcome.metric("http_req_duration{name:${}/x?y=z:1}");
     assert!(outcome.account.thresholds.is_empty(), "{outcome:?}");
+    // The one that k6 cannot say is not left out in silence.
+    let told = |n: &peakgate_load::LogNote| {
+        n.level == "warning" && n.message.contains("rate my_rate where a=b,c")
+    };
+    assert!(outcome.account.notes.iter().any(told), "{outcome:?}");
 
     bench.request.probes.push(probe("my_typo", "rate", &[]));
     let error = bench.prepare().await.unwrap_err();
