@@ -1,7 +1,7 @@
 //! What breaks between k6 and the gate: the pipe, the summary, the log, k6 itself. Each k6 here is
 //! a shell program; most of them run the real one and then spoil something.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use peakgate_engine::k6::K6Engine;
@@ -74,8 +74,8 @@ fn noted(outcome: &Outcome, text: &str) {
     assert!(found, "'{text}' was expected: {:?}", outcome.account);
 }
 
-fn number(path: PathBuf) -> u32 {
-    read(&path).trim().parse().unwrap()
+fn number(path: &Path) -> u32 {
+    read(path).trim().parse().unwrap()
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn what_k6_started_goes_with_it() {
         .with_stop_grace(Duration::from_millis(300));
         let mut running = start(&parent, &bench).await;
         load_started(&mut running).await;
-        let grandchild = number(bench.dir.path().join("pid"));
+        let grandchild = number(&bench.dir.path().join("pid"));
         running.stop.stop(StopCause::Interrupted("test".into()));
         Outcome::of(&mut running).await;
         gone(grandchild).await;
@@ -261,7 +261,7 @@ async fn an_escaped_process_holds_nothing_up() {
     );
     assert_eq!(outcome.account.exit_code, Some(3));
     assert!(matches!(outcome.account.exit, ExitReason::Crashed(_)));
-    let escaped = number(bench.dir.path().join("pid"));
+    let escaped = number(&bench.dir.path().join("pid"));
     assert!(alive(escaped), "it was to outlive the run");
     let escaped = rustix::process::Pid::from_raw(escaped.try_into().unwrap()).unwrap();
     rustix::process::kill_process(escaped, rustix::process::Signal::KILL).unwrap();
