@@ -14,7 +14,8 @@ const SECOND: i64 = 1_000_000_000;
 /// How many seconds stay open: that of the latest sample and the one before. k6 hands its samples
 /// over five times a second, nearly in the order in which they were taken: of 0.6 million samples at
 /// 2,000 requests a second, and of 0.2 million from a k6 that four busy loops starved on two cores,
-/// none came too late. One that does is still counted, in the oldest second that is open.
+/// none came too late. One that does is still counted, in the oldest second that is open. Valves see
+/// a window 1.2 seconds after its end.
 const OPEN: i64 = 2;
 
 #[derive(Debug)]
