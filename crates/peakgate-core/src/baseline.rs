@@ -75,6 +75,15 @@ impl Baseline {
         self.values.get(objective).copied()
     }
 
+    /// The tag values of an objective with `each` that the baseline knows.
+    pub fn tag_values<'a>(&'a self, objective: &'a str) -> impl Iterator<Item = &'a str> {
+        self.values.keys().filter_map(move |id| {
+            id.strip_prefix(objective)?
+                .strip_prefix('[')?
+                .strip_suffix(']')
+        })
+    }
+
     /// What the comparison is with.
     #[must_use]
     pub fn report(&self) -> &BaselineReport {

@@ -3,7 +3,8 @@
 //!
 //! The time axis is cut into segments where any objective's window begins or ends. Within a
 //! segment, series that an objective needs keep up to [`MAX_BLOCKS`] blocks of equal width, which
-//! double their width as the segment grows; all other series keep one block a segment.
+//! double their width as the segment grows or as all blocks together grow too large; all other
+//! series keep one block a segment.
 
 mod collector;
 mod timeline;
@@ -57,6 +58,9 @@ pub struct SeriesEvidence {
     pub metric: MetricName,
     /// Its tags.
     pub tags: Tags,
+    /// Whether it keeps blocks; otherwise each segment is one, which says nothing about the
+    /// variance over time.
+    pub detailed: bool,
     /// The blocks that hold samples.
     pub blocks: Vec<Block>,
 }
@@ -107,6 +111,10 @@ pub struct Selected {
     pub blocks: Vec<(f64, Aggregate)>,
     /// How many seconds of the span were observed.
     pub seconds: f64,
+    /// Seconds of the observed blocks in which nothing was sampled.
+    pub gaps: Vec<f64>,
+    /// Whether the blocks tell the variance over time: false when a series was kept whole.
+    pub detailed: bool,
     /// Series of one metric disagreed on its type; what disagreed was left out.
     pub mixed: bool,
 }
@@ -159,6 +167,7 @@ impl Evidence {
                 .filter_map(|&i| self.segments.get(i as usize))
                 .map(|s| s.observed)
                 .sum(),
+            detailed: true,
             ..Selected::default()
         };
         let mut blocks: std::collections::BTreeMap<(u32, u32), Aggregate> = Default::default();
@@ -166,6 +175,7 @@ impl Evidence {
             if series.metric != *metric || !select(&series.tags) {
                 continue;
             }
+            out.detailed &= series.detailed;
             for block in &series.blocks {
                 if !covering.contains(&block.segment) {
                     continue;
@@ -180,6 +190,7 @@ impl Evidence {
                 }
             }
         }
+        out.gaps = self.gaps(&covering, &blocks);
         for ((segment, index), data) in blocks {
             match &mut out.total {
                 None => out.total = Some(data.clone()),
@@ -188,6 +199,24 @@ impl Evidence {
             out.blocks.push((self.block_seconds(segment, index), data));
         }
         Ok(out)
+    }
+
+    /// The seconds of those observed blocks that no selected series has samples in.
+    fn gaps<T>(
+        &self,
+        covering: &[u32],
+        blocks: &std::collections::BTreeMap<(u32, u32), T>,
+    ) -> Vec<f64> {
+        let mut gaps = Vec::new();
+        for &segment in covering {
+            for index in 0..MAX_BLOCKS {
+                let seconds = self.block_seconds(segment, index);
+                if seconds > 0.0 && !blocks.contains_key(&(segment, index)) {
+                    gaps.push(seconds);
+                }
+            }
+        }
+        gaps
     }
 
     /// How many seconds of a block were observed.
@@ -242,10 +271,11 @@ impl Evidence {
             .collect()
     }
 
-    /// Halves the number of blocks until the evidence has at most `limit` histogram bins in all, so
-    /// that a stored verdict stays small. Totals do not change.
+    /// Halves the number of blocks, twice at most, while the evidence has more than `limit`
+    /// histogram bins in all, so that a stored verdict stays small. Totals do not change, and a full
+    /// segment keeps 8 blocks: fewer say too little about the variance over time.
     pub fn coarsen(&mut self, limit: usize) {
-        for _ in 0..6 {
+        for _ in 0..2 {
             let bins: usize = self
                 .series
                 .iter()

@@ -67,7 +67,9 @@ impl Planned {
     /// plan has none (its length depends on its iterations): the whole run is meant then.
     #[must_use]
     pub fn span(&self, rule: WindowRule) -> (Span, String) {
-        let scaled = |d: Duration| d.mul_f64(self.scale());
+        let scaled = |d: Duration| {
+            Duration::try_from_secs_f64(d.as_secs_f64() * self.scale()).unwrap_or(Duration::MAX)
+        };
         match rule {
             WindowRule::All => (Span::ALL, "all".to_owned()),
             WindowRule::Plateau => match self.plan.plateau() {
@@ -169,6 +171,16 @@ impl Case<'_> {
 /// makes what depends on it inconclusive.
 #[must_use]
 pub fn judge(case: &Case<'_>, identity: &Identity) -> Verdict {
+    Verdict {
+        evidence: case.evidence.cloned(),
+        ..judge_lightly(case, identity)
+    }
+}
+
+/// The same without a copy of the evidence in the verdict: evidence can be large, and whoever owns
+/// it can move it there instead.
+#[must_use]
+pub fn judge_lightly(case: &Case<'_>, identity: &Identity) -> Verdict {
     let objectives = objective::judge_all(case);
     let load = load::report(case);
     let score = decide::score(case, &objectives);
@@ -220,6 +232,6 @@ pub fn judge(case: &Case<'_>, identity: &Identity) -> Verdict {
         load,
         timeline: case.timeline.to_vec(),
         account: case.account.clone(),
-        evidence: case.evidence.cloned(),
+        evidence: None,
     }
 }

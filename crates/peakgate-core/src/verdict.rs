@@ -378,6 +378,8 @@ pub enum LoadIssueKind {
     Lost,
     /// Nothing was measured.
     Empty,
+    /// Something that must be known of the load is not.
+    Unknown,
 }
 
 /// The JSON Schema (draft 2020-12) of `verdict.json`, generated from [`Verdict`].

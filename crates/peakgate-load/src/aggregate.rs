@@ -96,7 +96,7 @@ impl Aggregate {
         match (self, later) {
             (Self::Counter { sum, samples }, Self::Counter { sum: s, samples: n }) => {
                 *sum += s;
-                *samples += n;
+                *samples = samples.saturating_add(*n);
             }
             (
                 Self::Gauge {
@@ -115,11 +115,11 @@ impl Aggregate {
                 *last = *l;
                 *min = min.min(*lo);
                 *max = max.max(*hi);
-                *samples += n;
+                *samples = samples.saturating_add(*n);
             }
             (Self::Rate { hits, total }, Self::Rate { hits: h, total: t }) => {
-                *hits += h;
-                *total += t;
+                *hits = hits.saturating_add(*h);
+                *total = total.saturating_add(*t);
             }
             (Self::Trend(a), Self::Trend(b)) => a.merge(b),
             _ => return false,

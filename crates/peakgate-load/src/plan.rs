@@ -293,6 +293,14 @@ mod seconds {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(d)?).map_err(D::Error::custom)
+        /// Ten years: sums of such durations cannot overflow.
+        const MOST: f64 = 10.0 * 366.0 * 86400.0;
+        let seconds = f64::deserialize(d)?;
+        if seconds > MOST {
+            return Err(D::Error::custom(format!(
+                "{seconds} s is longer than ten years"
+            )));
+        }
+        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
     }
 }

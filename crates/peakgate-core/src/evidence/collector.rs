@@ -3,9 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use peakgate_load::{MetricName, SeriesKey, Window, window::LostSamples};
+use peakgate_load::{Aggregate, MetricName, SeriesKey, Window, window::LostSamples};
 
 use super::{Block, Evidence, MAX_BLOCKS, Segment, SeriesEvidence};
+
+/// Blocks hold at most about so many histogram bins in all (12 bytes each) before they double their
+/// width: with many endpoints and wide distributions, 32 blocks of each would be too much.
+const MOST_BINS: usize = 400_000;
+
+/// But a segment keeps so many blocks: intervals are estimated from them.
+const FEWEST_BLOCKS: f64 = 8.0;
 
 /// Folds windows into evidence as they come.
 #[derive(Debug)]
@@ -15,6 +22,8 @@ pub struct Collector {
     series: HashMap<SeriesKey, Vec<Block>>,
     lost: LostSamples,
     folded: BTreeSet<String>,
+    /// Histogram bins in the blocks of detailed series.
+    bins: usize,
 }
 
 impl Collector {
@@ -41,6 +50,7 @@ impl Collector {
             series: HashMap::new(),
             lost: LostSamples::default(),
             folded: BTreeSet::new(),
+            bins: 0,
         }
     }
 
@@ -76,11 +86,8 @@ impl Collector {
             if window.lost.folded > 0 && key.tags.get("name") == Some("(other)") {
                 self.folded.insert(key.metric.to_string());
             }
-            let index = if self.detailed.contains(&key.metric) {
-                index
-            } else {
-                0
-            };
+            let detailed = self.detailed.contains(&key.metric);
+            let index = if detailed { index } else { 0 };
             let blocks = match self.series.get_mut(key) {
                 Some(blocks) => blocks,
                 None => self.series.entry(key.clone()).or_default(),
@@ -92,17 +99,48 @@ impl Collector {
                 .find(|b| b.segment == segment && b.index == index);
             match slot {
                 Some(block) => {
+                    let before = bins(&block.data);
                     if !block.data.merge(data) {
                         self.lost.unreadable += data.samples();
                     }
+                    if detailed {
+                        self.bins += bins(&block.data) - before;
+                    }
                 }
-                None => blocks.push(Block {
-                    segment,
-                    index,
-                    data: data.clone(),
-                }),
+                None => {
+                    if detailed {
+                        self.bins += bins(data);
+                    }
+                    blocks.push(Block {
+                        segment,
+                        index,
+                        data: data.clone(),
+                    });
+                }
             }
         }
+        while self.bins > MOST_BINS && self.widen_the_finest() {}
+    }
+
+    /// Widens the blocks of the segment that has most of them; `false` when all have few.
+    fn widen_the_finest(&mut self) -> bool {
+        let finest = (0_u32..)
+            .zip(&self.segments)
+            .map(|(i, segment)| (i, segment.observed / segment.block))
+            .filter(|(_, blocks)| *blocks > FEWEST_BLOCKS)
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let Some((segment, _)) = finest else {
+            return false;
+        };
+        self.widen(segment);
+        self.bins = self
+            .series
+            .iter()
+            .filter(|(key, _)| self.detailed.contains(&key.metric))
+            .flat_map(|(_, blocks)| blocks)
+            .map(|block| bins(&block.data))
+            .sum();
+        true
     }
 
     fn widen(&mut self, segment: u32) {
@@ -131,6 +169,7 @@ impl Collector {
                     SeriesEvidence {
                         metric: key.metric.clone(),
                         tags: key.tags.clone(),
+                        detailed: self.detailed.contains(&key.metric),
                         blocks,
                     }
                 })
@@ -138,6 +177,14 @@ impl Collector {
             lost: self.lost,
             folded_metrics: self.folded.into_iter().collect(),
         }
+    }
+}
+
+/// How many histogram bins an aggregate holds.
+fn bins(data: &Aggregate) -> usize {
+    match data {
+        Aggregate::Trend(histogram) => histogram.bins(),
+        _ => 0,
     }
 }
 

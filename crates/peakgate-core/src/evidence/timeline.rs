@@ -23,7 +23,7 @@ pub struct TimelinePoint {
     pub dropped: u64,
     /// Virtual users at the end of the point; absent when none were reported.
     pub vus: Option<f64>,
-    /// Median of `http_req_duration` in milliseconds; absent without samples.
+    /// Median of `http_req_duration` in milliseconds, within 0.8 %; absent without samples.
     pub p50: Option<f64>,
     /// Its 95th percentile.
     pub p95: Option<f64>,
@@ -92,6 +92,7 @@ impl Timeline {
                 _ => {}
             }
         }
+        cell.durations.coarsen();
         if let Some(GeneratorReading {
             cpu,
             scheduling_delay_ms,

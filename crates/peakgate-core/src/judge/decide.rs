@@ -287,6 +287,20 @@ fn softly(
         );
     }
     if case.policy.script_thresholds == ScriptThresholds::Warn
+        && case.account.exit == ExitReason::ThresholdsFailed
+        && case.account.thresholds.iter().all(|t| t.ok)
+    {
+        return (Outcome::Warn, "a threshold of the script failed".to_owned());
+    }
+    if case.evidence.is_none() {
+        return (
+            Outcome::Warn,
+            "what a k6 summary can show is met; it does not show whether the run was whole and \
+             the load generator well"
+                .to_owned(),
+        );
+    }
+    if case.policy.script_thresholds == ScriptThresholds::Warn
         && let Some(t) = case.account.thresholds.iter().find(|t| !t.ok)
     {
         return (
@@ -305,6 +319,22 @@ fn softly(
     } else {
         ""
     };
+    let missed: Vec<_> = judged(objectives)
+        .filter(|o| o.verdict == Outcome::Fail)
+        .collect();
+    if let (Some(s), Some(first)) = (score, missed.first()) {
+        return (
+            Outcome::Pass,
+            format!(
+                "the score is {:.0} %, {:.0} % is enough; missed: {}: {}{}{label}",
+                s.value * 100.0,
+                s.pass * 100.0,
+                first.id,
+                first.why,
+                and_more(missed.len())
+            ),
+        );
+    }
     let all = if count == 1 {
         "the one objective is met".to_owned()
     } else {
@@ -321,7 +351,7 @@ fn next(
     load: &LoadReport,
 ) -> Vec<String> {
     let mut out = Vec::new();
-    if outcome == Outcome::Pass {
+    if outcome == Outcome::Pass && judged(objectives).all(|o| o.verdict != Outcome::Fail) {
         return out;
     }
     if matches!(case.account.exit, ExitReason::NotStarted(_)) {
@@ -347,7 +377,7 @@ fn next(
                  the planned rate"
             }
             LoadIssueKind::Exceptions => "read the exceptions in k6.log and mend the script",
-            LoadIssueKind::Partial => continue,
+            LoadIssueKind::Partial | LoadIssueKind::Unknown => continue,
             LoadIssueKind::Lost => "see k6.log and the script's custom metrics for values that are not numbers",
             LoadIssueKind::Empty => "check that the script's default function makes requests",
         }

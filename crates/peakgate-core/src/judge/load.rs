@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peakgate_load::{Aggregate, ExitReason, MetricAccount};
+use peakgate_load::{Aggregate, Executor, ExitReason, MetricAccount};
 
 use super::Case;
 use crate::evidence::Span;
@@ -51,7 +51,8 @@ pub(super) fn report(case: &Case<'_>) -> LoadReport {
         plateau,
     };
     out.issues = issues(case, &out);
-    out.valid = out.issues.is_empty();
+    // A k6 summary says neither whether the run was whole nor how the generator was doing.
+    out.valid = out.issues.is_empty() && case.evidence.is_some();
     out
 }
 
@@ -71,6 +72,7 @@ fn issues(case: &Case<'_>, load: &LoadReport) -> Vec<LoadIssue> {
         return out;
     }
     if let Some(cpu) = load.generator_cpu
+        && validity.max_cpu < 1.0
         && !(cpu <= validity.max_cpu)
     {
         out.push(issue(
@@ -103,6 +105,7 @@ fn issues(case: &Case<'_>, load: &LoadReport) -> Vec<LoadIssue> {
             "no request and no iteration was measured".to_owned(),
         ));
     }
+    unknown(case, load, &mut out);
     dropped(case, load, &mut out);
     if let Some(achieved) = load.achieved
         && !(achieved >= validity.min_achieved)
@@ -168,6 +171,35 @@ fn issues(case: &Case<'_>, load: &LoadReport) -> Vec<LoadIssue> {
         ));
     }
     out
+}
+
+/// What is not known of a load is not taken for good. Plateaus of a few seconds are too short to
+/// ask for it.
+fn unknown(case: &Case<'_>, load: &LoadReport, out: &mut Vec<LoadIssue>) {
+    let long = load
+        .plateau
+        .as_ref()
+        .is_some_and(|p| p.to.saturating_sub(p.from) >= Duration::from_secs(3));
+    if case.evidence.is_none() || !long || load.seconds < 3.0 {
+        return;
+    }
+    if load.achieved.is_none() && case.account.exit.is_whole() {
+        out.push(issue(
+            LoadIssueKind::Unknown,
+            "it is not known how much of the planned load was made: the engine reported no \
+             virtual users on the plateau"
+                .to_owned(),
+        ));
+    }
+    // A policy that allows the generator all of its CPU does not need to know.
+    if load.generator_cpu.is_none() && case.policy.validity.max_cpu < 1.0 {
+        out.push(issue(
+            LoadIssueKind::Unknown,
+            "it is not known how the load generator was doing: no reading of its CPU (to do \
+             without, set validity.generator.max_cpu to 100%)"
+                .to_owned(),
+        ));
+    }
 }
 
 fn dropped(case: &Case<'_>, load: &LoadReport, out: &mut Vec<LoadIssue>) {
@@ -274,32 +306,80 @@ fn achieved(case: &Case<'_>, span: Span) -> Option<f64> {
         return None;
     }
     let (from, to) = (at(span.from), at(until));
-    let mut shares = Vec::new();
-    let wanted = planned.plan.mean_vus_between(from, to);
-    if wanted > 0.0 && !planned.plan.has_arrivals() {
-        let (mut sum, mut weight) = (0.0, 0.0);
-        for point in case.timeline {
-            let inside = point.at + 1e-6 >= span.from && point.at + point.width <= until + 1e-6;
-            if let (true, Some(vus)) = (inside, point.vus) {
-                sum += vus * point.width;
-                weight += point.width;
-            }
-        }
-        if weight > 0.0 {
-            shares.push(sum / weight / wanted);
+    let closed = closed_share(case, planned, span, until);
+    let open = open_share(case, planned, span, from, to);
+    // One that cannot be told leaves all untold.
+    [closed, open]
+        .into_iter()
+        .flatten()
+        .reduce(|a, b| Some(a?.min(b?)))
+        .flatten()
+}
+
+/// Users seen over users planned. `None`: no closed-model load; `Some(None)`: it cannot be told.
+fn closed_share(
+    case: &Case<'_>,
+    planned: &super::Planned,
+    span: Span,
+    until: f64,
+) -> Option<Option<f64>> {
+    let at = |s: f64| Duration::try_from_secs_f64(s).unwrap_or_default();
+    let wanted = planned.plan.mean_vus_between(at(span.from), at(until));
+    if wanted <= 0.0 {
+        return None;
+    }
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for point in case.timeline {
+        let inside = point.at + 1e-6 >= span.from && point.at + point.width <= until + 1e-6;
+        if let (true, Some(vus)) = (inside, point.vus) {
+            sum += vus * point.width;
+            weight += point.width;
         }
     }
-    if planned.plan.has_arrivals() {
-        let starts = planned.plan.arrivals_between(from, to);
-        let dropped = case
-            .evidence?
-            .counter("dropped_iterations", |_| true, span)
-            .unwrap_or(0.0);
-        if starts > 0.0 {
-            shares.push((1.0 - dropped / starts).max(0.0));
+    let share = (weight > 0.0).then(|| sum / weight / wanted);
+    // Beside open-model scenarios, whose users come on top, only too few can be told.
+    Some(share.map(|s| {
+        if planned.plan.has_arrivals() {
+            s.min(1.0)
+        } else {
+            s
         }
+    }))
+}
+
+/// Iterations started over iterations planned. `None`: no open-model load.
+fn open_share(
+    case: &Case<'_>,
+    planned: &super::Planned,
+    span: Span,
+    from: Duration,
+    to: Duration,
+) -> Option<Option<f64>> {
+    let starts = planned.plan.arrivals_between(from, to);
+    if starts <= 0.0 {
+        return None;
     }
-    shares.into_iter().reduce(f64::min)
+    let open = |tags: &peakgate_load::Tags| {
+        planned.plan.scenarios.iter().any(|s| {
+            s.executor.is_open_model() && tags.get("scenario").is_none_or(|name| name == s.name)
+        })
+    };
+    let sum = |metric: &str| case.evidence.and_then(|e| e.counter(metric, open, span));
+    let kept = 1.0 - sum("dropped_iterations").unwrap_or(0.0) / starts;
+    // As many as there are users may have started and not finished.
+    let busy: u64 = planned
+        .plan
+        .scenarios
+        .iter()
+        .map(|s| match s.executor {
+            Executor::ConstantArrivalRate { max_vus, .. }
+            | Executor::RampingArrivalRate { max_vus, .. } => max_vus,
+            _ => 0,
+        })
+        .sum();
+    #[allow(clippy::cast_precision_loss)]
+    let made = (sum("iterations").unwrap_or(0.0) + busy as f64) / starts;
+    Some(Some(kept.min(made).clamp(0.0, 1.0)))
 }
 
 /// Whether no request was ever answered: the target is down or cannot be reached. The code that

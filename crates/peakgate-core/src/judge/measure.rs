@@ -175,6 +175,10 @@ fn from_selected(
                     }),
                     _ => None,
                 })
+                .chain(selected.gaps.iter().map(|seconds| BlockSum {
+                    sum: 0.0,
+                    weight: *seconds,
+                }))
                 .collect();
             let rate = (selected.seconds > 0.0).then(|| sum / selected.seconds);
             (rate, ratio_interval(&sums, confidence), 0.0)
@@ -358,9 +362,6 @@ fn from_summary(case: &Case<'_>, objective: &Objective, each: Option<(&str, &str
     out.samples = samples;
     // k6 prints 0 for a metric without samples: no value at all.
     out.value = (samples > 0 && value.is_finite()).then_some(value);
-    if let (MetricKind::Rate, Some(hits)) = (account.kind, account.values.get("passes")) {
-        out.bounds = wilson(whole_number(*hits), samples, &[], 0.95);
-    }
     out
 }
 

@@ -28,13 +28,38 @@ pub(super) fn judge_all(case: &Case<'_>) -> Vec<ObjectiveResult> {
             out.push(judge_one(case, objective, None));
             continue;
         }
-        for value in values {
-            if !taken_elsewhere(case, objective, tag, &value) {
-                out.push(judge_one(case, objective, Some((tag, &value))));
+        for value in &values {
+            if !taken_elsewhere(case, objective, tag, value) {
+                out.push(judge_one(case, objective, Some((tag, value))));
             }
         }
+        out.extend(vanished(case, objective, tag, &values));
     }
     out
+}
+
+/// Tag values that the baseline has and this run has no sample of: an endpoint that was not asked
+/// at all must not go unnoticed. A warning, as a release may well remove one.
+fn vanished(
+    case: &Case<'_>,
+    objective: &Objective,
+    tag: &str,
+    values: &[String],
+) -> Vec<ObjectiveResult> {
+    if case.rehearsal().is_some() {
+        return Vec::new();
+    }
+    case.baseline
+        .tag_values(&objective.id)
+        .filter(|value| !values.iter().any(|v| v == value))
+        .filter(|value| !taken_elsewhere(case, objective, tag, value))
+        .map(|value| {
+            let mut result = judge_one(case, objective, Some((tag, value)));
+            result.verdict = Outcome::Warn;
+            result.why = format!("the baseline has {tag} '{value}', this run has no sample of it");
+            result
+        })
+        .collect()
 }
 
 fn each_values(case: &Case<'_>, objective: &Objective, tag: &str) -> Vec<String> {
@@ -43,15 +68,40 @@ fn each_values(case: &Case<'_>, objective: &Objective, tag: &str) -> Vec<String>
     })
 }
 
-/// Whether another objective of the same metric and statistic selects this very value.
+/// Whether another objective judges this very value instead: the same metric, statistic and
+/// window, and a selector that is this one's with the tag's value added. One that is only shown,
+/// or that looks at a part of the samples, takes nothing away.
 fn taken_elsewhere(case: &Case<'_>, objective: &Objective, tag: &str, value: &str) -> bool {
     case.test.objectives.iter().any(|other| {
+        let others: Vec<_> = other
+            .select
+            .tags
+            .iter()
+            .filter(|(k, _)| *k != tag)
+            .collect();
         other.id != objective.id
+            && (other.mode == Mode::Judged || objective.mode != Mode::Judged)
             && other.metric == objective.metric
             && other.statistic == objective.statistic
             && other.direction == objective.direction
+            && other.window == objective.window
             && matches!(other.select.tags.get(tag), Some(TagMatch::Exact(v)) if v == value)
+            && others.iter().all(|(k, want)| {
+                objective
+                    .select
+                    .tags
+                    .get(*k)
+                    .is_some_and(|own| same_match(own, want))
+            })
     })
+}
+
+fn same_match(a: &TagMatch, b: &TagMatch) -> bool {
+    match (a, b) {
+        (TagMatch::Exact(a), TagMatch::Exact(b)) => a == b,
+        (TagMatch::Regex(a), TagMatch::Regex(b)) => a.as_str() == b.as_str(),
+        _ => false,
+    }
 }
 
 /// What the judgement of a value came to.
@@ -259,6 +309,8 @@ impl Limits<'_> {
         }
         let compared = self.compared(value);
         let worse = match compared {
+            // What surely does not hold decides, whatever else is undecided.
+            Some(c) if c.outcome == Outcome::Fail => c,
             Some(c) if c.outcome > judged.outcome => c,
             Some(c) if judged.outcome == Outcome::Pass && c.outcome == Outcome::Pass => {
                 Self::is(Outcome::Pass, format!("{}; {}", judged.why, c.why))
@@ -338,7 +390,8 @@ impl Limits<'_> {
                     "{} against {} is not certain to {}: the interval is {} to {}",
                     self.show(value),
                     self.show(limit),
-                    format::value(wanted, UnitName::Share),
+                    // 99.99 % must not read as 100 %.
+                    format_args!("{} %", (wanted * 1e6).round() / 1e4),
                     low.map_or_else(|| "unbounded".to_owned(), |v| self.show(v)),
                     high.map_or_else(|| "unbounded".to_owned(), |v| self.show(v)),
                 ),
@@ -430,6 +483,17 @@ impl Limits<'_> {
                 format!("{}; its waiver expired on {}", failed.why, waiver.expires),
             );
         }
+        if self.measured.resolution >= 0.01 && self.near(value, waiver.ceiling) {
+            return Self::is(
+                Outcome::Fail,
+                format!(
+                    "{}; too close to the waiver's ceiling of {} for the resolution of ±{}",
+                    failed.why,
+                    self.show(waiver.ceiling),
+                    format::value(self.measured.resolution, UnitName::Share)
+                ),
+            );
+        }
         if self.beyond(value, waiver.ceiling) {
             return Self::is(
                 Outcome::Fail,
@@ -440,10 +504,14 @@ impl Limits<'_> {
                 ),
             );
         }
+        let regressed = match self.compared(value) {
+            Some(c) if c.outcome == Outcome::Fail && c.why != failed.why => format!("; {}", c.why),
+            _ => String::new(),
+        };
         Judged {
             outcome: Outcome::Warn,
             why: format!(
-                "{}; waived until {} by {}: {}",
+                "{}{regressed}; waived until {} by {}: {}",
                 failed.why, waiver.expires, waiver.owner, waiver.reason
             ),
             waived: true,

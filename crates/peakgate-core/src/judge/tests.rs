@@ -80,6 +80,9 @@ struct Run {
     generator: Option<(f64, f64)>,
     baseline: Baseline,
     status: &'static str,
+    hide_vus: bool,
+    /// No more users than this are seen.
+    most_vus: Option<f64>,
 }
 
 fn plan() -> LoadPlan {
@@ -162,6 +165,8 @@ fn run(objectives: Vec<Objective>) -> Run {
         generator: Some((0.2, 0.5)),
         baseline: Baseline::from_runs(&[]),
         status: "200",
+        hide_vus: false,
+        most_vus: None,
     }
 }
 
@@ -210,15 +215,18 @@ impl Run {
                     );
                 }
                 let vus = self.planned.plan.vus_at(at).round();
-                w.series.insert(
-                    key("vus", &[]),
-                    Aggregate::Gauge {
-                        last: vus,
-                        min: vus,
-                        max: vus,
-                        samples: 1,
-                    },
-                );
+                let vus = self.most_vus.map_or(vus, |most| vus.min(most));
+                if !self.hide_vus {
+                    w.series.insert(
+                        key("vus", &[]),
+                        Aggregate::Gauge {
+                            last: vus,
+                            min: vus,
+                            max: vus,
+                            samples: 1,
+                        },
+                    );
+                }
                 w.series.insert(
                     key("iterations", &[]),
                     Aggregate::Counter {

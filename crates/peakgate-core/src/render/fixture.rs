@@ -101,6 +101,7 @@ fn evidence() -> Evidence {
         ] {
             series.push(SeriesEvidence {
                 metric: MetricName::parse(metric).unwrap(),
+                detailed: true,
                 tags: [("name", *name)].into_iter().collect(),
                 blocks: vec![Block {
                     segment: 0,

@@ -14,7 +14,9 @@ pub struct BlockCount {
 ///
 /// Source: Kish, Survey Sampling (1965), chapters 5 and 8; the blocks as batches after Schmeiser,
 /// "Batch size effects in the analysis of simulation output" (1982): 10 to 30 of them suffice.
-/// With fewer than two blocks, or when the event always or never happened, it is 1.
+/// With fewer than two blocks, or when the event always or never happened, it is 1. Below ten blocks
+/// the variance is itself poorly known: the effect grows by (t / z)², so that an interval built with
+/// it is as wide as Student's t with blocks − 1 degrees of freedom would make it.
 #[must_use]
 #[allow(clippy::cast_precision_loss)]
 pub fn design_effect(blocks: &[BlockCount]) -> f64 {
@@ -29,7 +31,18 @@ pub fn design_effect(blocks: &[BlockCount]) -> f64 {
     }
     let spread: f64 = used().map(|b| (b.hits - p * b.total).powi(2)).sum();
     let clustered = count / (count - 1.0) * spread / (n * n);
-    (clustered / independent).max(1.0)
+    (clustered / independent).max(1.0) * few_blocks(count)
+}
+
+fn few_blocks(count: f64) -> f64 {
+    use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+    if count >= 10.0 {
+        return 1.0;
+    }
+    let Ok(t) = StudentsT::new(0.0, 1.0, count - 1.0) else {
+        return 1.0;
+    };
+    (t.inverse_cdf(0.975) / Normal::standard().inverse_cdf(0.975)).powi(2)
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ fn weights_make_a_score_and_keys_veto() {
     let v = r.verdict();
     assert_eq!(v.verdict, Outcome::Pass, "{}", v.reason);
     assert!((v.score.unwrap().value - 0.9).abs() < 1e-9);
+    // What was missed is said all the same.
+    assert!(v.reason.contains("missed: p99: 150 ms"), "{}", v.reason);
     r.policy.score = Some(Score {
         pass: 0.95,
         warn: 0.7,

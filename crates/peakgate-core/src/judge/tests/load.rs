@@ -199,3 +199,56 @@ fn long_runs_keep_few_blocks() {
     let samples: u64 = blocks.iter().map(|b| b.data.samples()).sum();
     assert_eq!(samples, 144_000);
 }
+
+#[test]
+fn what_is_not_known_of_a_load_is_not_taken_for_good() {
+    let mut r = run(vec![p99(200.0)]);
+    r.generator = None;
+    let v = r.verdict();
+    assert_eq!(v.verdict, Outcome::Inconclusive);
+    assert!(v.reason.contains("no reading of its CPU"), "{}", v.reason);
+    // A policy that allows it everything does not need to know.
+    r.policy.validity.max_cpu = 1.0;
+    assert_eq!(r.outcome(), Outcome::Pass);
+    r.hide_vus = true;
+    let v = r.verdict();
+    assert_eq!(v.verdict, Outcome::Inconclusive);
+    assert!(v.reason.contains("no virtual users"), "{}", v.reason);
+}
+
+fn open(rate: f64, max_vus: u64) -> Scenario {
+    Scenario {
+        name: "open".into(),
+        start_time: Duration::ZERO,
+        graceful_stop: Duration::ZERO,
+        executor: Executor::ConstantArrivalRate {
+            rate,
+            time_unit: Duration::from_secs(1),
+            duration: Duration::from_secs(40),
+            pre_allocated_vus: max_vus,
+            max_vus,
+        },
+        rest: serde_json::Map::new(),
+    }
+}
+
+#[test]
+fn iterations_that_never_started_are_missed_even_if_nobody_dropped_them() {
+    // The windows finish 10 iterations a second.
+    let mut r = run(vec![p99(200.0)]);
+    r.planned.plan.scenarios = vec![open(10.0, 5)];
+    assert_eq!(r.outcome(), Outcome::Pass);
+    r.planned.plan.scenarios = vec![open(1000.0, 5)];
+    let v = r.verdict();
+    assert_eq!(v.verdict, Outcome::Inconclusive);
+    assert!(v.reason.contains("of the planned load"), "{}", v.reason);
+}
+
+#[test]
+fn too_few_users_are_missed_beside_an_open_scenario() {
+    let mut r = run(vec![p99(200.0)]);
+    r.planned.plan.scenarios.push(open(10.0, 5));
+    assert_eq!(r.outcome(), Outcome::Pass);
+    r.most_vus = Some(1.0);
+    assert_eq!(r.outcome(), Outcome::Inconclusive);
+}

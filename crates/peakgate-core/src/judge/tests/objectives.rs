@@ -221,3 +221,86 @@ fn one_line_holds_every_endpoint_and_another_overrides_one() {
     r.policy.tests["peak"].objectives = vec![only];
     assert_eq!(r.outcome(), Outcome::Fail);
 }
+
+#[test]
+fn an_endpoint_is_left_only_to_an_objective_that_judges_all_of_it() {
+    let mut every = p99(140.0);
+    every.each = Some("name".into());
+    let mut other = p99(1000.0);
+    other.id = "other".into();
+    other
+        .select
+        .tags
+        .insert("name".into(), TagMatch::Exact("GET /a".into()));
+    let outcome = |other: Objective| run(vec![every.clone(), other, errors(0.01)]).outcome();
+    assert_eq!(outcome(other.clone()), Outcome::Pass);
+    // Only shown, only tried out, a part of the samples, another window: it judges nothing here.
+    for spoil in [
+        (|o| o.mode = Mode::Informational) as fn(&mut Objective),
+        |o| o.mode = Mode::DryRun,
+        |o| {
+            o.select
+                .tags
+                .insert("status".into(), TagMatch::Exact("200".into()));
+        },
+        |o| o.window = WindowRule::All,
+    ] {
+        let mut spoiled = other.clone();
+        spoil(&mut spoiled);
+        assert_eq!(outcome(spoiled), Outcome::Fail);
+    }
+}
+
+#[test]
+fn an_endpoint_that_vanished_is_told() {
+    let mut every = p99(200.0);
+    every.id = "every".into();
+    every.each = Some("name".into());
+    let mut r = run(vec![every]);
+    r.baseline = Baseline::from_runs(&[BaselineRun {
+        run_id: "0198".into(),
+        release: None,
+        values: [
+            ("every[GET /a]".to_owned(), 150.0),
+            ("every[POST /b]".to_owned(), 150.0),
+        ]
+        .into(),
+    }]);
+    let v = r.verdict();
+    assert_eq!(v.verdict, Outcome::Warn);
+    assert!(v.reason.contains("POST /b"), "{}", v.reason);
+}
+
+#[test]
+fn seconds_without_samples_count_in_the_interval_of_a_rate() {
+    let mut o = objective("rps", "http_reqs", Statistic::Rate, 20.0);
+    o.direction = Direction::AtLeast;
+    let mut r = run(vec![o]);
+    for second in (11..30).step_by(2) {
+        r.seconds[second] = vec![];
+    }
+    let v = r.verdict();
+    let interval = v.objectives[0].interval.unwrap();
+    assert!((v.objectives[0].value.unwrap() - 25.0).abs() < 1e-9);
+    assert!(
+        interval.low.unwrap() < 15.0 && interval.high.unwrap() > 35.0,
+        "{interval:?}"
+    );
+}
+
+#[test]
+fn a_sure_regression_decides_beside_an_undecided_limit() {
+    let mut o = p99(150.5);
+    o.certainty = Some(0.95);
+    o.max_regression = Some(Regression {
+        relative: Some(0.1),
+        absolute: None,
+    });
+    let mut r = run(vec![o]);
+    r.baseline = Baseline::from_runs(&[BaselineRun {
+        run_id: "0198".into(),
+        release: None,
+        values: [("p99".to_owned(), 50.0)].into(),
+    }]);
+    assert_eq!(r.outcome(), Outcome::Fail);
+}
