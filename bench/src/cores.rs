@@ -33,7 +33,8 @@ impl Cores {
 
     /// k6's core as an argument of this program.
     pub(crate) fn argument(&self) -> String {
-        self.k6.map_or_else(|| "-".to_owned(), |core| core.to_string())
+        self.k6
+            .map_or_else(|| "-".to_owned(), |core| core.to_string())
     }
 }
 

@@ -113,7 +113,10 @@ fn run(dir: &Path, pipe: &Path, script: &Path) -> Result<()> {
     let start = end - SignedDuration::from_secs(i64::try_from(SECONDS)?);
     let mark = |what: &str, at: Timestamp| {
         let message = format!("{marker}{what} {}", at.as_millisecond());
-        eprintln!("{}", json!({ "level": "info", "msg": message, "source": "console" }));
+        eprintln!(
+            "{}",
+            json!({ "level": "info", "msg": message, "source": "console" })
+        );
     };
     mark("start", start);
     let mut stream = Stream::new(pipe, start)?;
@@ -255,7 +258,11 @@ impl Stream {
         let endpoint = &self.endpoints[usize::try_from(i % ENDPOINTS)?];
         let users = if new_second { &self.users[..] } else { &[] };
         for line in self.lines.iter().chain(users) {
-            let tags = if line.of_request { endpoint } else { &line.tags };
+            let tags = if line.of_request {
+                endpoint
+            } else {
+                &line.tags
+            };
             for part in [
                 &line.head,
                 &time,

@@ -96,7 +96,9 @@ fn main() -> ExitCode {
 
 fn measure(command: &Command) -> Result<ExitCode> {
     if cfg!(debug_assertions) {
-        return Err("figures of an unoptimised build mean nothing: use `cargo run --release`".into());
+        return Err(
+            "figures of an unoptimised build mean nothing: use `cargo run --release`".into(),
+        );
     }
     let cores = Cores::take()?;
     let bench = Bench::new(cores)?;

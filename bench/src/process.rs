@@ -79,10 +79,7 @@ impl Watched {
             tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: longest.subsec_nanos().into(),
         };
-        let ready = poll(
-            &mut [PollFd::new(&self.0, PollFlags::IN)],
-            Some(&timeout),
-        );
+        let ready = poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&timeout));
         match ready {
             Ok(count) => Ok(count > 0),
             Err(rustix::io::Errno::INTR) => Ok(false),

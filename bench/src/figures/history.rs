@@ -74,7 +74,10 @@ fn record(i: i64, started: Timestamp, document: &str) -> RunRecord {
 fn fill(path: &Path) -> Result<()> {
     let history = History::open(path)?;
     // About as long as a verdict with twenty objectives.
-    let document = format!("{{\"why\":\"{}\"}}", "a sentence of a verdict. ".repeat(400));
+    let document = format!(
+        "{{\"why\":\"{}\"}}",
+        "a sentence of a verdict. ".repeat(400)
+    );
     let first = Timestamp::now() - SignedDuration::from_mins(30 * (RUNS + 1));
     for i in 0..RUNS {
         let started = first + SignedDuration::from_mins(30 * i);

@@ -8,8 +8,9 @@ use crate::k6::Program;
 use crate::table::{Finding, Row};
 
 const MOST: f64 = 40.0;
-/// How much the resident set may grow over the second million to be called flat.
-const FLAT: f64 = 1.0;
+/// How much the resident set may grow over the second million to be called flat, as a share. Not
+/// nothing: the timeline fills its 300 points in the first five minutes of any test.
+const FLAT: f64 = 0.10;
 
 /// Peak and growth.
 pub(crate) fn measure(bench: &Bench) -> Result<Vec<Row>> {
@@ -36,8 +37,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Row>> {
             .and_then(|mib| mib.parse().ok())
             .ok_or_else(|| -> Error { format!("no memory at {requests} requests").into() })
     };
-    let (first, second) = (at(1_000_000)?, at(2_000_000)?);
-    let growth = second - first;
+    let (first, half, second) = (at(1_000_000)?, at(1_500_000)?, at(2_000_000)?);
+    let growth = second / first - 1.0;
     Ok(vec![
         Row {
             figure: format!(
@@ -50,9 +51,12 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Row>> {
             finding: Finding::at_most(seen.peak_memory, MOST),
         },
         Row {
-            figure: "gate's memory at 1 million requests and at 2 million (same run)".to_owned(),
-            target: "flat (growth ≤ 1 MiB)",
-            measured: format!("{first:.1} MiB → {second:.1} MiB ({growth:+.1})"),
+            figure: "gate's memory at 1, 1.5 and 2 million requests (same run)".to_owned(),
+            target: "flat (1 → 2 million: ≤ +10 %)",
+            measured: format!(
+                "{first:.1}, {half:.1} and {second:.1} MiB ({:+.0} %)",
+                growth * 100.0
+            ),
             finding: Finding::at_most(growth, FLAT),
         },
         Row {

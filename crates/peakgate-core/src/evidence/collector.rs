@@ -11,7 +11,7 @@ use super::{Block, Evidence, MAX_BLOCKS, Segment, SeriesEvidence};
 /// width: with many endpoints and wide distributions, 32 blocks of each would be too much.
 const MOST_BINS: usize = 400_000;
 
-/// But a segment keeps so many blocks: intervals are estimated from them.
+/// But a segment keeps at least so many blocks: intervals are estimated from them.
 const FEWEST_BLOCKS: f64 = 8.0;
 
 /// Folds windows into evidence as they come.
@@ -127,7 +127,7 @@ impl Collector {
         let finest = (0_u32..)
             .zip(&self.segments)
             .map(|(i, segment)| (i, segment.observed / segment.block))
-            .filter(|(_, blocks)| *blocks > FEWEST_BLOCKS)
+            .filter(|(_, blocks)| *blocks >= 2.0 * FEWEST_BLOCKS)
             .max_by(|a, b| a.1.total_cmp(&b.1));
         let Some((segment, _)) = finest else {
             return false;
@@ -206,4 +206,54 @@ pub(super) fn halved(blocks: Vec<Block>, which: impl Fn(u32) -> bool) -> Vec<Blo
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use peakgate_load::{Histogram, Tags};
+
+    use super::*;
+
+    #[test]
+    fn many_wide_series_keep_fewer_blocks_and_all_samples() {
+        let metric = MetricName::parse("http_req_duration").unwrap();
+        let mut wide = Histogram::new();
+        let mut value = 1.0;
+        for _ in 0..1_000 {
+            value *= 1.01;
+            assert!(wide.record(value));
+        }
+        let keys: Vec<SeriesKey> = (0..40)
+            .map(|n| {
+                let mut tags = Tags::default();
+                tags.set("name", &n.to_string());
+                SeriesKey::new(metric.clone(), tags)
+            })
+            .collect();
+        let mut collector = Collector::new(&[], [metric].into());
+        for second in 0..100 {
+            collector.observe(&Window {
+                start: Duration::from_secs(second),
+                length: Duration::from_secs(1),
+                series: keys
+                    .iter()
+                    .map(|key| (key.clone(), Aggregate::Trend(wide.clone())))
+                    .collect(),
+                generator: None,
+                lost: LostSamples::default(),
+            });
+        }
+        let evidence = collector.finish();
+        assert_eq!(evidence.series.len(), 40);
+        let blocks = || evidence.series.iter().flat_map(|s| &s.blocks);
+        assert_eq!(
+            blocks().map(|b| b.data.samples()).sum::<u64>(),
+            40 * 100 * 1_000
+        );
+        // 32 of them would be three times as much.
+        for series in &evidence.series {
+            let kept = series.blocks.len();
+            assert!((8..=16).contains(&kept), "{kept}");
+        }
+    }
 }
