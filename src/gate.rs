@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use peakgate_core::baseline::Baseline;
-use peakgate_core::judge::{Case, Identity, Planned, judge};
+use peakgate_core::judge::{Case, Identity, Planned, judge_lightly};
 use peakgate_core::{Evidence, Outcome, Verdict};
 use peakgate_engine::{EngineError, EngineIdentity};
 use peakgate_history::{History, HistoryError, RunId, RunStart};
@@ -108,9 +108,9 @@ pub(crate) async fn run(
         last_rate,
         baseline: &baseline,
     };
-    let played = stage.play(signals).await;
+    let mut played = stage.play(signals).await;
     let ended = std::time::Instant::now();
-    let verdict = stage.judge(&played, &run_id, started);
+    let verdict = stage.judge(&mut played, &run_id, started);
     tracing::debug!(
         milliseconds = ended.elapsed().as_secs_f64() * 1000.0,
         "time from the engine's end to the verdict"
@@ -299,7 +299,7 @@ impl Stage<'_> {
         Ok((engine, prepared))
     }
 
-    fn judge(&self, played: &Played, run_id: &RunId, started: Timestamp) -> Verdict {
+    fn judge(&self, played: &mut Played, run_id: &RunId, started: Timestamp) -> Verdict {
         let nothing = Evidence::default();
         let case = Case {
             policy: self.policy,
@@ -323,10 +323,11 @@ impl Stage<'_> {
             script_hash: self.script.hash.clone(),
             rehearsal: self.settings.rehearsal.map(|d| d.as_secs_f64()),
         };
-        let mut verdict = judge(&case, &identity);
-        if let Some(evidence) = &mut verdict.evidence {
-            evidence.coarsen(MOST_BINS);
-        }
+        let mut verdict = judge_lightly(&case, &identity);
+        // Moved, not copied: for many endpoints it is most of the gate's memory.
+        let mut evidence = played.watched.evidence.take().unwrap_or_default();
+        evidence.coarsen(MOST_BINS);
+        verdict.evidence = Some(evidence);
         debug_assert!(
             !verdict.verdict.releases() || played.account.exit.is_whole(),
             "a run that was cut short lets nothing through"
