@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use peakgate_engine::k6::{self, K6Engine};
 use peakgate_engine::{Engine, EngineError, Live};
 use peakgate_load::{LoadPlan, MetricKind};
-use peakgate_policy::settings::{EngineChoice, LiveChannel, Test};
+use peakgate_policy::settings::{EngineChoice, LiveChannel, Policy, Test};
 
 /// Requests per second above which `live: auto` takes the light channel; see
 /// `docs/live-channel.md` for the measurements behind it.
@@ -66,8 +66,19 @@ pub(crate) fn default_cache() -> PathBuf {
     Path::new(".peakgate").to_owned()
 }
 
+/// Whether a metric has live counts on the exact channel only: rates other than
+/// `http_req_failed`.
+pub(crate) fn only_exact(kind: Option<MetricKind>, metric: &str) -> bool {
+    kind == Some(MetricKind::Rate) && metric != "http_req_failed"
+}
+
 /// Which live channel to use, and why.
-pub(crate) fn live(test: &Test, plan: &LoadPlan, last_rate: Option<f64>) -> (Live, &'static str) {
+pub(crate) fn live(
+    policy: &Policy,
+    test: &Test,
+    plan: &LoadPlan,
+    last_rate: Option<f64>,
+) -> (Live, &'static str) {
     match test.live {
         LiveChannel::Exact => return (Live::Exact, "the policy asks for it"),
         LiveChannel::Light => return (Live::Light, "the policy asks for it"),
@@ -77,7 +88,12 @@ pub(crate) fn live(test: &Test, plan: &LoadPlan, last_rate: Option<f64>) -> (Liv
     let needs_counts = test
         .objectives
         .iter()
-        .any(|o| o.kind == Some(MetricKind::Rate) && o.metric.as_str() != "http_req_failed");
+        .any(|o| only_exact(o.kind, o.metric.as_str()))
+        || policy
+            .safety
+            .valves
+            .iter()
+            .any(|v| only_exact(v.kind, v.metric.as_str()));
     if needs_counts {
         return (Live::Exact, "an objective counts checks or another rate");
     }

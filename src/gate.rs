@@ -1,13 +1,12 @@
 //! The gate: run the required test, check it, tell, and leave nothing behind.
 
-mod request;
+pub(crate) mod request;
 mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use peakgate_core::baseline::Baseline;
 use peakgate_core::judge::{Case, Identity, Planned, judge_lightly};
 use peakgate_core::{Evidence, Outcome, Verdict};
 use peakgate_engine::{EngineError, EngineIdentity};
@@ -85,20 +84,24 @@ pub(crate) async fn run(
     settings: &Settings,
     signals: &mut Signals,
 ) -> Result<Finished, GateError> {
+    // The target is the one that the script is told, whatever the policy calls it by default.
+    let mut policy = policy.clone();
+    policy.environment.base_url = request::base_url(&policy, test, settings);
+    let policy = &policy;
     // Everything that could keep the result from being kept is tried before load is made.
     output::prepare(&settings.out)?;
     let history = record::open(&settings.history)?;
     let run_id = RunId::generate();
     let rehearsal = settings.rehearsal.is_some();
-    let baseline = record::baseline(&history, policy, &test.name, rehearsal, None)?;
+    let earlier = record::baseline(&history, policy, &test.name, rehearsal, None)?;
     let last_rate = history.last_request_rate(&policy.service, &test.name)?;
     let started = Timestamp::now();
-    begin(&history, policy, test, settings, &run_id, started)?;
-
     let scratch = tempfile::tempdir().map_err(|source| GateError::System {
         what: "cannot make a folder for temporary files",
         source,
     })?;
+    begin(&history, policy, test, settings, &run_id, started)?;
+
     let stage = Stage {
         policy,
         test,
@@ -106,7 +109,7 @@ pub(crate) async fn run(
         settings,
         scratch: scratch.path(),
         last_rate,
-        baseline: &baseline,
+        earlier: &earlier,
     };
     let mut played = stage.play(signals).await;
     let ended = std::time::Instant::now();
@@ -151,21 +154,25 @@ fn conclude(
     history: &History,
     run_id: &RunId,
     started: Timestamp,
-    verdict: Verdict,
+    mut verdict: Verdict,
     played: &Played,
     settings: &Settings,
 ) -> Finished {
     let mut trouble = Vec::new();
+    let recorded = record::row(run_id, started, Timestamp::now(), &verdict)
+        .map_err(|e| format!("the verdict cannot be recorded: {e}"))
+        .and_then(|row| history.finish(&row).map_err(|e| e.to_string()));
+    if let Err(why) = recorded {
+        // What is not on record proves nothing: nobody may publish by this file.
+        verdict.reason = format!(
+            "judged {} ({}), but not recorded: {why}",
+            verdict.verdict, verdict.reason
+        );
+        verdict.verdict = Outcome::Error;
+        trouble.push(why);
+    }
     if let Err(e) = output::write_verdict(&settings.out, &verdict) {
         trouble.push(e.to_string());
-    }
-    match record::row(run_id, started, Timestamp::now(), &verdict) {
-        Ok(row) => {
-            if let Err(e) = history.finish(&row) {
-                trouble.push(e.to_string());
-            }
-        }
-        Err(e) => trouble.push(format!("the verdict cannot be recorded: {e}")),
     }
     let exit = match (played.caught, trouble.is_empty()) {
         (Some(caught), _) => caught.exit(),
@@ -187,7 +194,7 @@ struct Stage<'a> {
     settings: &'a Settings,
     scratch: &'a std::path::Path,
     last_rate: Option<f64>,
-    baseline: &'a Baseline,
+    earlier: &'a record::Earlier,
 }
 
 fn unknown_engine() -> EngineIdentity {
@@ -288,7 +295,7 @@ impl Stage<'_> {
             self.scratch,
         );
         let mut prepared = engine.prepare(request).await.map_err(words)?;
-        let (live, why) = engines::live(self.test, &prepared.plan, self.last_rate);
+        let (live, why) = engines::live(self.policy, self.test, &prepared.plan, self.last_rate);
         tracing::debug!(?live, why, "live channel");
         prepared.request.live = live;
         if prepared.plan.max_vus() == 0 {
@@ -301,6 +308,12 @@ impl Stage<'_> {
 
     fn judge(&self, played: &mut Played, run_id: &RunId, started: Timestamp) -> Verdict {
         let nothing = Evidence::default();
+        let shape = played
+            .planned
+            .as_ref()
+            .map(|p| p.plan.describe())
+            .unwrap_or_default();
+        let baseline = self.earlier.baseline(&self.script.hash, &shape);
         let case = Case {
             policy: self.policy,
             test: self.test,
@@ -309,7 +322,7 @@ impl Stage<'_> {
             timeline: &played.watched.timeline,
             account: &played.account,
             generator: played.watched.generator,
-            baseline: self.baseline,
+            baseline: &baseline,
             today: record::today(),
             whole_run: false,
         };

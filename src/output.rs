@@ -23,9 +23,31 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> OutputError + '_ {
     }
 }
 
+/// The files that a run leaves.
+const FILES: [&str; 3] = ["verdict.json", "summary.md", "k6.log"];
+
+/// Takes an earlier run's files away: a verdict that is found after a run must be that run's, also
+/// when the run came to nothing.
+pub(crate) fn clear(dir: &Path) -> Result<(), OutputError> {
+    for name in FILES {
+        let path = dir.join(name);
+        match std::fs::remove_file(&path) {
+            Err(e)
+                if e.kind() != std::io::ErrorKind::NotFound
+                    && e.kind() != std::io::ErrorKind::NotADirectory =>
+            {
+                return Err(at(&path)(e));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Makes the folder and checks that it can be written to, before any load is made.
 pub(crate) fn prepare(dir: &Path) -> Result<(), OutputError> {
     std::fs::create_dir_all(dir).map_err(at(dir))?;
+    clear(dir)?;
     tempfile::NamedTempFile::new_in(dir).map_err(at(dir))?;
     Ok(())
 }

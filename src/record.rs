@@ -87,7 +87,7 @@ pub(crate) fn baseline(
     test: &str,
     rehearsal: bool,
     except: Option<RunId>,
-) -> Result<Baseline, HistoryError> {
+) -> Result<Earlier, HistoryError> {
     let choice = match &policy.baseline.with {
         BaselineRule::LastPassed => BaselineChoice::LastPassed,
         BaselineRule::Release(name) => BaselineChoice::Release(name.clone()),
@@ -103,17 +103,53 @@ pub(crate) fn baseline(
     })?;
     let runs: Vec<BaselineRun> = runs
         .into_iter()
-        .map(|run| BaselineRun {
-            run_id: run.summary.run_id.to_string(),
-            release: run.summary.release,
-            values: run
-                .objectives
-                .into_iter()
-                .filter_map(|o| Some((o.id, o.value?)))
-                .collect(),
-        })
-        .collect();
-    Ok(Baseline::from_runs(&runs))
+        .map(|run| earlier(history, run))
+        .collect::<Result<_, _>>()?;
+    Ok(Earlier(runs))
+}
+
+/// The runs that a policy's rule chose.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier(Vec<BaselineRun>);
+
+impl Earlier {
+    /// The baseline for a run of a script with a load.
+    pub(crate) fn baseline(&self, script_hash: &str, shape: &str) -> Baseline {
+        Baseline::from_runs(&self.0).noting(&self.0, script_hash, shape)
+    }
+}
+
+fn earlier(
+    history: &History,
+    run: peakgate_history::BaselineRun,
+) -> Result<BaselineRun, HistoryError> {
+    let id = run.summary.run_id.to_string();
+    let verdict: serde_json::Value = history
+        .show(&id)?
+        .verdict_json
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let text = |pointer: &str| {
+        verdict
+            .pointer(pointer)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    Ok(BaselineRun {
+        run_id: id,
+        release: run.summary.release,
+        values: run
+            .objectives
+            .into_iter()
+            // A score may let a run through in which an objective failed: its value is no measure
+            // for others.
+            .filter(|o| !matches!(o.verdict, Recorded::Fail | Recorded::Error))
+            .filter_map(|o| Some((o.id, o.value?)))
+            .collect(),
+        script_hash: text("/script_hash"),
+        shape: text("/load/shape"),
+    })
 }
 
 /// Opens the history.

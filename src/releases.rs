@@ -2,7 +2,7 @@
 
 use globset::Glob;
 use peakgate_policy::settings::{Bump, Policy, ReleaseRule, Test};
-use semver::Version;
+use semver::{Version, VersionReq};
 
 /// What is known of a release.
 #[derive(Debug, Default)]
@@ -21,22 +21,32 @@ fn version(name: &str) -> Option<Version> {
     Version::parse(&name[start..]).ok()
 }
 
+/// Semver ranges leave pre-releases out; `3.1.0-rc.1` is a release of `>=3.0.0` all the same.
+fn in_range(range: &VersionReq, version: &Version) -> bool {
+    range.matches(version)
+        || range.matches(&Version::new(version.major, version.minor, version.patch))
+}
+
 impl Release<'_> {
     /// How much the version grew; `None` when it cannot be told.
     fn bump(&self) -> Option<Bump> {
         let now = version(self.name?)?;
-        let by_zeros = || match (now.minor, now.patch) {
-            (0, 0) => Bump::Major,
-            (_, 0) => Bump::Minor,
-            _ => Bump::Patch,
+        let Some(before) = self.previous.and_then(version) else {
+            // Without the one before only this much is sure.
+            return (now.minor == 0 && now.patch == 0).then_some(Bump::Major);
         };
-        Some(match self.previous.and_then(version) {
-            Some(before) if before.major != now.major => Bump::Major,
-            Some(before) if before.minor != now.minor => Bump::Minor,
-            Some(_) => Bump::Patch,
-            // Without the one before, the version itself tells: 2.0.0 is major, 2.1.0 minor.
-            None => by_zeros(),
-        })
+        match (
+            now.major != before.major,
+            now.minor != before.minor,
+            now.patch != before.patch,
+        ) {
+            (true, ..) => Some(Bump::Major),
+            (_, true, _) => Some(Bump::Minor),
+            (_, _, true) => Some(Bump::Patch),
+            // From one pre-release to the next, or to the release: how far the last release is
+            // away cannot be told.
+            _ => None,
+        }
     }
 
     /// Whether a rule asks for its test. What cannot be told asks for it: a test too many is
@@ -48,14 +58,16 @@ impl Release<'_> {
         let range = rule.version.as_ref().is_none_or(|range| {
             self.name
                 .and_then(version)
-                .is_none_or(|version| range.matches(&version))
+                .is_none_or(|version| in_range(range, &version))
         });
         let paths = rule.paths.is_empty()
             || self.changed.is_empty()
             || rule.paths.iter().any(|glob| {
                 Glob::new(glob).map_or(true, |glob| {
                     let matcher = glob.compile_matcher();
-                    self.changed.iter().any(|path| matcher.is_match(path))
+                    self.changed
+                        .iter()
+                        .any(|path| matcher.is_match(path.trim_start_matches("./")))
                 })
             });
         bump && range && paths
@@ -103,7 +115,7 @@ tests:
     #[test]
     fn rules_pick_tests_and_doubt_picks_more() {
         let ui = &["ui/a.ts"];
-        assert_eq!(required(Some("v1.2.3"), None, ui), ["peak"]);
+        assert_eq!(required(Some("v1.2.3"), Some("v1.2.2"), ui), ["peak"]);
         assert_eq!(
             required(Some("v2.0.0"), Some("v1.9.0"), ui),
             ["peak", "spike"]
@@ -115,6 +127,20 @@ tests:
         assert_eq!(
             required(Some("lead-api-3.1.0"), Some("3.0.0"), ui),
             ["peak", "soak"]
+        );
+        assert_eq!(
+            required(Some("v3.1.0-rc.1"), Some("v3.0.0"), &["./ui/a.ts"]),
+            ["peak", "soak"]
+        );
+        assert_eq!(
+            required(Some("v1.2.1"), Some("v1.2.0"), &["./db/x.sql"]),
+            ["peak", "soak"]
+        );
+        // How much it grew cannot be told.
+        assert_eq!(required(Some("v2.0.1"), None, ui), ["peak", "spike"]);
+        assert_eq!(
+            required(Some("v2.0.0"), Some("v2.0.0-rc.3"), ui),
+            ["peak", "spike"]
         );
         // Neither version nor files are known: everything that could be needed.
         assert_eq!(required(None, None, &[]), ["peak", "spike", "soak"]);

@@ -1,5 +1,6 @@
 //! `peakgate evaluate`: judge again without running.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ pub(super) struct Args {
     e: Vec<(String, String)>,
 }
 
+/// No verdict and no summary is larger.
+const LARGEST: u64 = 256 << 20;
+
 /// What is judged again.
 enum Results {
     Verdict(Box<Verdict>),
@@ -69,6 +73,7 @@ fn evaluate(args: &Args) -> Result<Exit, (Exit, String)> {
     let test = pick(&file.policy, named.as_deref()).map_err(usage)?;
     let verdict = match &results {
         Results::Verdict(old) => {
+            same_subject(&file.policy, test, old).map_err(usage)?;
             let baseline = baseline(args, &file.policy, test, old)?;
             again(&file.policy, test, old, &baseline).map_err(usage)?
         }
@@ -85,7 +90,13 @@ fn evaluate(args: &Args) -> Result<Exit, (Exit, String)> {
 
 fn read(path: &Path) -> Result<Results, String> {
     let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {name}: {e}"))?;
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
+        .map_err(|e| format!("cannot read {name}: {e}"))?;
+    if text.len() as u64 > LARGEST {
+        return Err(format!("{name} is larger than {} MiB", LARGEST >> 20));
+    }
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| format!("{name} is not JSON, or cut off: {e}"))?;
     match value
@@ -120,6 +131,21 @@ fn pick<'p>(policy: &'p Policy, name: Option<&str>) -> Result<&'p Test, String> 
     }
 }
 
+/// Figures of one test, service or environment say nothing about another.
+fn same_subject(policy: &Policy, test: &Test, old: &Verdict) -> Result<(), String> {
+    let pairs = [
+        ("test", old.test.as_str(), test.name.as_str()),
+        ("service", &old.service, &policy.service),
+        ("environment", &old.environment, &policy.environment.name),
+    ];
+    match pairs.iter().find(|(_, was, is)| was != is) {
+        Some((what, was, is)) => Err(format!(
+            "the results are of {what} '{was}', and the policy would judge them as '{is}'"
+        )),
+        None => Ok(()),
+    }
+}
+
 fn baseline(
     args: &Args,
     policy: &Policy,
@@ -129,14 +155,15 @@ fn baseline(
     if let Some(path) = &args.history {
         let failed = |e: peakgate_history::HistoryError| (Exit::Error, e.to_string());
         let history = record::open(path).map_err(failed)?;
-        return record::baseline(
+        let earlier = record::baseline(
             &history,
             policy,
             &test.name,
             old.rehearsal.is_some(),
             old.run_id.parse().ok(),
         )
-        .map_err(failed);
+        .map_err(failed)?;
+        return Ok(earlier.baseline(&old.script_hash, &old.load.shape));
     }
     use peakgate_core::verdict::BaselineReport;
     Ok(match &old.baseline {
@@ -150,6 +177,8 @@ fn baseline(
                 run_id: runs.join("+"),
                 release: None,
                 values,
+                script_hash: String::new(),
+                shape: String::new(),
             }])
         }
         BaselineReport::FirstRun => Baseline::from_runs(&[]),
@@ -163,18 +192,21 @@ fn again(
     old: &Verdict,
     baseline: &Baseline,
 ) -> Result<Verdict, String> {
+    let rehearsal = old
+        .rehearsal
+        .as_ref()
+        .map(|r| Duration::try_from_secs_f64(r.seconds))
+        .transpose()
+        .map_err(|e| format!("the rehearsal's length is no duration: {e}"))?;
     let planned = old.load.plan.clone().map(|plan| Planned {
         full: old.load.full_plan.clone().unwrap_or_else(|| plan.clone()),
         plan,
-        rehearsal: old
-            .rehearsal
-            .as_ref()
-            .and_then(|r| Duration::try_from_secs_f64(r.seconds).ok()),
+        rehearsal,
     });
     if planned.is_some() && old.evidence.is_none() {
         return Err("this verdict carries no evidence, so it cannot be judged again".to_owned());
     }
-    Ok(judge(
+    let mut verdict = judge(
         &Case {
             policy,
             test,
@@ -197,7 +229,10 @@ fn again(
             script_hash: old.script_hash.clone(),
             rehearsal: old.rehearsal.as_ref().map(|r| r.seconds),
         },
-    ))
+    );
+    verdict.base_url.clone_from(&old.base_url);
+    verdict.judged_again_at = Some(jiff::Timestamp::now().to_string());
+    Ok(verdict)
 }
 
 fn from_summary(policy: &Policy, test: &Test, account: &RunAccount, whole_run: bool) -> Verdict {

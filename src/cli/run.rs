@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use peakgate_history::{RunFilter, Verdict as Recorded};
 use peakgate_policy::settings::{Policy, Test};
 use peakgate_terminal::{ProgressKind, Style, final_table_with};
 
 use super::{EngineArg, Places, color, complain, duration, key_value, runtime};
 use crate::engines::{K6Settings, default_cache};
 use crate::exit::Exit;
+use crate::gate::request::forbidden_urls;
 use crate::gate::{self, Finished, Settings};
 use crate::policy_file::{self, PolicyFile};
 use crate::releases::Release;
 use crate::script::{self, ScriptFiles};
 use crate::signals::Signals;
+use crate::{output, record};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -46,6 +49,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: Args) -> Exit {
+    // An earlier run's verdict must not be taken for this one's, whatever happens from here on.
+    if let Err(e) = output::clear(&args.places.out) {
+        complain(&e.to_string());
+        return Exit::Error;
+    }
     let file = match policy_file::read(&args.policy, &args.e, color()) {
         Ok(file) => file,
         Err(e) => {
@@ -53,7 +61,15 @@ pub(super) fn main(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    let tests = match pick(&file.policy, &args) {
+    let previous = previous(&args, &file.policy);
+    let named = args.release.clone();
+    let changed = args.changed.clone();
+    let release = Release {
+        name: named.as_deref(),
+        previous: previous.as_deref(),
+        changed: &changed,
+    };
+    let tests = match pick(&file.policy, args.test.as_deref(), &release) {
         Ok(tests) => tests,
         Err(why) => {
             complain(&why);
@@ -78,7 +94,61 @@ pub(super) fn main(args: Args) -> Exit {
         args.release,
         args.commit,
     );
+    for test in &tests {
+        let forbidden = forbidden_urls(&file.policy, test, &settings);
+        if !forbidden.is_empty() {
+            complain(&format!(
+                "test '{}' gives its script URLs of hosts that environment.allowed_hosts does not \
+                 allow: {}; allowed are {}",
+                test.name,
+                forbidden.join(", "),
+                file.policy.environment.allowed_hosts.join(", ")
+            ));
+            return Exit::Usage;
+        }
+    }
+    if let Some(asked) = &args.test {
+        tell_others(&file.policy, &release, asked);
+    }
     gate_all(&file.policy, &tests, &scripts, &settings)
+}
+
+/// A named test is not the proof that a release needs: say what else is.
+fn tell_others(policy: &Policy, release: &Release<'_>, asked: &str) {
+    if release.name.is_none() {
+        return;
+    }
+    let others: Vec<_> = release
+        .required(policy)
+        .into_iter()
+        .map(|t| t.name.as_str())
+        .filter(|name| *name != asked)
+        .collect();
+    if !others.is_empty() {
+        eprintln!("note: this release also requires {}", others.join(", "));
+    }
+}
+
+/// The release before, from the runs on record.
+fn previous(args: &Args, policy: &Policy) -> Option<String> {
+    if args.previous_release.is_some() || !args.places.history.exists() {
+        return args.previous_release.clone();
+    }
+    let filter = RunFilter {
+        service: Some(policy.service.clone()),
+        limit: Some(100),
+        ..RunFilter::default()
+    };
+    record::open(&args.places.history)
+        .and_then(|history| history.list(&filter))
+        .ok()?
+        .into_iter()
+        .filter(|run| matches!(run.state.verdict(), Some(Recorded::Pass | Recorded::Warn)))
+        .filter(|run| run.rehearsal_seconds.is_none() && run.invalidated.is_none())
+        .find_map(|run| {
+            run.release
+                .filter(|name| Some(name) != args.release.as_ref())
+        })
 }
 
 /// The settings of a run.
@@ -106,20 +176,19 @@ pub(super) fn settings(
     }
 }
 
-fn pick<'p>(policy: &'p Policy, args: &Args) -> Result<Vec<&'p Test>, String> {
+fn pick<'p>(
+    policy: &'p Policy,
+    named: Option<&str>,
+    release: &Release<'_>,
+) -> Result<Vec<&'p Test>, String> {
     let names = || policy.tests.keys().cloned().collect::<Vec<_>>().join(", ");
-    if let Some(name) = &args.test {
+    if let Some(name) = named {
         return policy
             .tests
             .get(name)
             .map(|t| vec![t])
             .ok_or_else(|| format!("the policy has no test '{name}'; it has {}", names()));
     }
-    let release = Release {
-        name: args.release.as_deref(),
-        previous: args.previous_release.as_deref(),
-        changed: &args.changed,
-    };
     let required = release.required(policy);
     if required.is_empty() {
         return Err(format!(
@@ -149,7 +218,8 @@ pub(super) fn load_script(file: &PolicyFile, test: &Test) -> Result<ScriptFiles,
     }
 }
 
-/// Runs the tests one after the other; the worst decides.
+/// Runs the tests one after the other; the worst decides. With several, each has a folder of its
+/// own in the output folder, and the deciding one's verdict stands in the output folder itself.
 pub(super) fn gate_all(
     policy: &Policy,
     tests: &[&Test],
@@ -172,13 +242,23 @@ pub(super) fn gate_all(
             }
         };
         let mut worst = Exit::Success;
+        let mut deciding: Option<(Exit, Finished)> = None;
         for (test, script) in tests.iter().zip(scripts) {
             let mut own = settings.clone();
             if tests.len() > 1 {
                 own.out = settings.out.join(&test.name);
             }
             let exit = match gate::run(policy, test, script, &own, &mut signals).await {
-                Ok(finished) => tell(&finished, &own),
+                Ok(finished) => {
+                    let exit = tell(&finished, &own);
+                    if deciding
+                        .as_ref()
+                        .is_none_or(|(before, _)| before.worse(exit) != *before)
+                    {
+                        deciding = Some((exit, finished));
+                    }
+                    exit
+                }
                 Err(e) => {
                     complain(&e.to_string());
                     Exit::Error
@@ -188,6 +268,12 @@ pub(super) fn gate_all(
             if matches!(exit, Exit::Interrupted | Exit::Terminated) {
                 break;
             }
+        }
+        if let (Some((_, finished)), true) = (deciding, tests.len() > 1)
+            && let Err(e) = output::write_verdict(&settings.out, &finished.verdict)
+        {
+            complain(&e.to_string());
+            worst = worst.worse(Exit::Error);
         }
         worst
     })

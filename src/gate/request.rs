@@ -7,7 +7,9 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use peakgate_engine::{Live, LoadPlanOverride, LoadRequest, Probe};
 use peakgate_load::{Executor, LoadPlan, Scenario};
+use peakgate_policy::hosts;
 use peakgate_policy::settings::{LoadOverride, Policy, Selector, TagMatch, Test};
+use url::Url;
 
 use super::Settings;
 use crate::script::ScriptFiles;
@@ -43,6 +45,31 @@ pub(super) fn build(
         max_series: MOST_SERIES,
         allowed_hosts: policy.environment.allowed_hosts.clone(),
     }
+}
+
+/// Where the load goes: what the script is told.
+pub(super) fn base_url(policy: &Policy, test: &Test, settings: &Settings) -> String {
+    environment(policy, test, settings)
+        .into_iter()
+        .find(|(key, _)| key == "BASE_URL")
+        .map_or_else(|| policy.environment.base_url.clone(), |(_, url)| url)
+}
+
+/// The script's variables that are URLs of hosts which the policy does not allow.
+pub(crate) fn forbidden_urls(policy: &Policy, test: &Test, settings: &Settings) -> Vec<String> {
+    environment(policy, test, settings)
+        .into_iter()
+        .filter_map(|(key, value)| {
+            let url = Url::parse(&value).ok()?;
+            if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
+                return None;
+            }
+            let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
+            let allowed = hosts::allows(&policy.environment.allowed_hosts, &host)
+                && !hosts::is_forbidden_host(&host);
+            (!allowed).then(|| format!("{key} ({host})"))
+        })
+        .collect()
 }
 
 /// All that the script sees: the policy's, what a rehearsal adds, and `-e`, the later winning.

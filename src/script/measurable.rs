@@ -2,10 +2,12 @@
 //! a host which the policy does not allow.
 
 use peakgate_load::MetricKind as LoadKind;
-use peakgate_policy::settings::{Policy, Selector, TagMatch, Test};
+use peakgate_policy::settings::{LiveChannel, Policy, Selector, TagMatch, Test, WindowRule};
 use peakgate_policy::source::Position;
 use peakgate_policy::{Code, Diagnostic, hosts};
 use peakgate_script::ScriptFacts;
+
+use crate::engines::only_exact;
 
 /// All that is wrong between a test and its script.
 pub(crate) fn check(policy: &Policy, test: &Test, facts: &ScriptFacts) -> Vec<Diagnostic> {
@@ -30,6 +32,7 @@ pub(crate) fn check(policy: &Policy, test: &Test, facts: &ScriptFacts) -> Vec<Di
         };
         out.extend(asked.problem(test, facts));
     }
+    out.extend(not_on_light(policy, test));
     for url in &facts.urls {
         if !hosts::allows(&policy.environment.allowed_hosts, &url.host) {
             out.push(
@@ -47,6 +50,39 @@ pub(crate) fn check(policy: &Policy, test: &Test, facts: &ScriptFacts) -> Vec<Di
         }
     }
     out
+}
+
+/// What `live: light` cannot count, where a count is needed while the test runs.
+fn not_on_light(policy: &Policy, test: &Test) -> Vec<Diagnostic> {
+    if test.live != LiveChannel::Light {
+        return Vec::new();
+    }
+    let valves = policy
+        .safety
+        .valves
+        .iter()
+        .filter(|v| only_exact(v.kind, v.metric.as_str()))
+        .map(|v| (format!("valve '{}'", v.id), test.position));
+    let objectives = test
+        .objectives
+        .iter()
+        .filter(|o| only_exact(o.kind, o.metric.as_str()) && o.window != WindowRule::All)
+        .map(|o| (format!("objective '{}'", o.id), o.position));
+    valves
+        .chain(objectives)
+        .map(|(what, position)| {
+            Diagnostic::new(
+                Code::Unmeasurable,
+                format!(
+                    "{what} can never be measured by test '{}': the light channel has no live \
+                     counts of rates other than http_req_failed",
+                    test.name
+                ),
+            )
+            .help("use `live: auto` or `live: exact`, or judge it with `window: all`")
+            .position(position)
+        })
+        .collect()
 }
 
 struct Asked<'a> {

@@ -54,7 +54,8 @@ fn a_k6_summary_has_no_windows() {
     scene
         .run(&["evaluate", "--results", "summary.json", "--whole-run"])
         .exits(0)
-        .says("PASS");
+        .says("WARN")
+        .says("does not show whether the run was whole");
     // The same run as --summary-export writes it: no sample counts of a Trend, but of requests.
     scene.write(
         "summary.json",
@@ -89,4 +90,49 @@ fn broken_results_are_named() {
             .replace("\"fails\":500", "\"fails\":0"),
     );
     scene.run(&ask).exits(3);
+}
+
+#[test]
+fn results_of_one_test_say_nothing_about_another() {
+    let _one = one_load();
+    let scene = Scene::new();
+    scene.run(&["run", "--rehearsal", "3s"]);
+    scene.policy("tests:\n", "tests:\n  other: {script: script.js}\n");
+    scene
+        .run(&[
+            "evaluate",
+            "--results",
+            "peakgate-out/verdict.json",
+            "--test",
+            "other",
+        ])
+        .exits(2)
+        .says("'peak'");
+}
+
+#[test]
+fn doctored_figures_are_refused_and_do_no_harm() {
+    let _one = one_load();
+    let scene = Scene::new();
+    scene.run(&["run"]).exits(0);
+    let whole = std::fs::read_to_string(scene.path().join("peakgate-out/verdict.json")).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    for (pointer, value) in [
+        ("/load/plan/scenarios/0/executor/duration", 1.8e19),
+        ("/load/plan/scenarios/0/executor/duration", -1.0),
+        ("/account/load_seconds", 1e300),
+    ] {
+        let mut doctored = plan.clone();
+        *doctored.pointer_mut(pointer).unwrap() = value.into();
+        scene.write("doctored.json", &doctored.to_string());
+        let done = scene.run(&["evaluate", "--results", "doctored.json"]);
+        assert!(matches!(done.code, Some(0..=4)), "{done:?}");
+    }
+    // Counts beyond all bounds.
+    let huge = whole
+        .replace("\"total\":", "\"total\":9")
+        .replace("\"samples\":", "\"samples\":9");
+    scene.write("doctored.json", &huge);
+    let done = scene.run(&["evaluate", "--results", "doctored.json"]);
+    assert!(matches!(done.code, Some(0..=4)), "{done:?}");
 }

@@ -178,3 +178,60 @@ fn arrival_rates_report_dropped_iterations() {
         v["load"]["dropped"]
     );
 }
+
+#[test]
+fn an_override_cannot_lead_the_load_elsewhere() {
+    let scene = Scene::new();
+    scene
+        .run(&["run", "-e", "BASE_URL=http://localhost:1"])
+        .exits(2)
+        .says("allowed");
+    scene
+        .run(&["run", "-e", "OTHER=https://example.com/x"])
+        .exits(2)
+        .says("OTHER (example.com)");
+}
+
+#[test]
+fn an_old_verdict_is_not_taken_for_a_new_one() {
+    let _one = one_load();
+    let scene = Scene::new();
+    scene.run(&["run"]).exits(0);
+    assert_eq!(scene.verdict()["verdict"], "pass");
+    scene.policy("max: 500ms", "max: 500%");
+    scene.run(&["run"]).exits(2);
+    assert!(!scene.path().join("peakgate-out/verdict.json").exists());
+}
+
+#[test]
+fn several_required_tests_run_one_after_the_other_and_the_worst_decides() {
+    let _one = one_load();
+    let scene = Scene::new();
+    scene.policy(
+        "tests:\n",
+        "tests:\n  second: {script: script.js, engine: k6, required_for: [{version: '>=2.0.0'}], objectives: {latency: {max: 1us}}}\n",
+    );
+    scene.run(&["run", "--release", "v1.0.0"]).exits(0);
+    assert_eq!(scene.verdict()["test"], "peak");
+    scene.run(&["run", "--release", "v2.1.0-rc.1"]).exits(1);
+    assert_eq!(
+        scene.json("peakgate-out/peak/verdict.json")["verdict"],
+        "pass"
+    );
+    assert_eq!(
+        scene.json("peakgate-out/second/verdict.json")["verdict"],
+        "fail"
+    );
+    assert_eq!(scene.verdict()["test"], "second", "the deciding one");
+    scene
+        .run(&[
+            "run",
+            "--test",
+            "peak",
+            "--release",
+            "v2.1.0",
+            "--rehearsal",
+            "3s",
+        ])
+        .says("also requires second");
+}

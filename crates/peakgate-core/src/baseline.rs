@@ -13,6 +13,10 @@ pub struct BaselineRun {
     pub release: Option<String>,
     /// Objective id → value.
     pub values: BTreeMap<String, f64>,
+    /// SHA-256 of its script; empty when not known.
+    pub script_hash: String,
+    /// Its load in words; empty when not known.
+    pub shape: String,
 }
 
 /// What an objective is compared with.
@@ -56,8 +60,28 @@ impl Baseline {
             report: BaselineReport::Found {
                 description,
                 runs: runs.iter().map(|r| r.run_id.clone()).collect(),
+                differs: Vec::new(),
             },
         }
+    }
+
+    /// Notes what was different when the runs were made: figures of another load are compared with
+    /// a warning.
+    #[must_use]
+    pub fn noting(mut self, runs: &[BaselineRun], script_hash: &str, shape: &str) -> Self {
+        let other = |theirs: fn(&BaselineRun) -> &str, ours: &str| {
+            runs.iter()
+                .any(|r| !theirs(r).is_empty() && theirs(r) != ours)
+        };
+        if let BaselineReport::Found { differs, .. } = &mut self.report {
+            if other(|r| &r.shape, shape) {
+                differs.push("the load".to_owned());
+            }
+            if other(|r| &r.script_hash, script_hash) {
+                differs.push("the script".to_owned());
+            }
+        }
+        self
     }
 
     /// No comparison is made at all (rehearsals, summaries).
@@ -123,7 +147,24 @@ mod tests {
             run_id: id.into(),
             release: Some("v1".into()),
             values: [("p99".to_owned(), value)].into(),
+            script_hash: "s".into(),
+            shape: "10 users".into(),
         }
+    }
+
+    #[test]
+    fn another_load_or_script_is_noted() {
+        let runs = [run("a", 1.0)];
+        let differs = |script: &str, shape: &str| match Baseline::from_runs(&runs)
+            .noting(&runs, script, shape)
+            .report
+        {
+            BaselineReport::Found { differs, .. } => differs,
+            _ => panic!("a baseline was given"),
+        };
+        assert!(differs("s", "10 users").is_empty());
+        assert_eq!(differs("s", "1 user"), ["the load"]);
+        assert_eq!(differs("t", "10 users"), ["the script"]);
     }
 
     #[test]

@@ -210,6 +210,7 @@ pub fn judge_lightly(case: &Case<'_>, identity: &Identity) -> Verdict {
         commit: identity.commit.clone(),
         started_at: identity.started_at.clone(),
         finished_at: identity.finished_at.clone(),
+        judged_again_at: None,
         policy_hash: case.policy.hash.clone(),
         script_hash: identity.script_hash.clone(),
         baseline: if case.evidence.is_none() {

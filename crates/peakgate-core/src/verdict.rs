@@ -86,6 +86,8 @@ pub struct Verdict {
     pub started_at: String,
     /// End of the run, RFC 3339.
     pub finished_at: String,
+    /// When the run was judged again, RFC 3339; absent in the verdict that the run itself left.
+    pub judged_again_at: Option<String>,
     /// SHA-256 of the policy's text.
     pub policy_hash: String,
     /// SHA-256 of the script's text and of what it imports by relative path.
@@ -141,6 +143,8 @@ pub enum BaselineReport {
         description: String,
         /// Their ids.
         runs: Vec<String>,
+        /// What was different when they were run: the script, the plan.
+        differs: Vec<String>,
     },
     /// There is none yet: only absolute limits were judged.
     FirstRun,

@@ -127,7 +127,7 @@ mod tests {
                 max_vus: 1,
             },
         );
-        assert_eq!(at(&open, 14_000), "ramping up", "however slowly");
+        assert_eq!(at(&open, 12_900), "ramping up", "however slowly");
         assert_eq!(at(&open, 14_401), "plateau");
         let shared = plan(
             0,

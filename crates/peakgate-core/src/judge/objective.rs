@@ -437,7 +437,13 @@ impl Limits<'_> {
                 format!("{} is a regression: {stated}", self.show(value)),
             )
         } else {
-            Self::is(Outcome::Pass, stated)
+            match self.case.baseline.report() {
+                BaselineReport::Found { differs, .. } if !differs.is_empty() => Self::is(
+                    Outcome::Warn,
+                    format!("{stated}, but {} was another then", differs.join(" and ")),
+                ),
+                _ => Self::is(Outcome::Pass, stated),
+            }
         })
     }
 

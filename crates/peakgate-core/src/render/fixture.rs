@@ -154,6 +154,7 @@ pub(crate) fn pass() -> Verdict {
         commit: Some("4f2a9c1d8e7b6a5f".into()),
         started_at: "2026-11-24T11:39:43Z".into(),
         finished_at: "2026-11-24T11:40:04Z".into(),
+        judged_again_at: None,
         policy_hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
         script_hash: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".into(),
         baseline: BaselineReport::NotCompared,
@@ -222,6 +223,7 @@ pub(crate) fn warn() -> Verdict {
     v.baseline = BaselineReport::Found {
         description: "run 0198e1 of v1.3.2".into(),
         runs: vec!["0198e1".into()],
+        differs: vec![],
     };
     for o in &mut v.objectives {
         o.baseline = o.value.map(|x| x * 0.96);
@@ -374,6 +376,7 @@ pub(crate) fn hostile() -> Verdict {
     v.baseline = BaselineReport::Found {
         description: bad(),
         runs: vec![bad()],
+        differs: vec![],
     };
     for o in &mut v.objectives {
         o.id = bad();

@@ -127,6 +127,8 @@ fn regressions_are_judged_against_the_baseline() {
             run_id: "0198".into(),
             release: Some("v1".into()),
             values: [("p99".to_owned(), value)].into(),
+            script_hash: String::new(),
+            shape: String::new(),
         }])
     };
     r.baseline = earlier(145.0);
@@ -265,6 +267,8 @@ fn an_endpoint_that_vanished_is_told() {
             ("every[POST /b]".to_owned(), 150.0),
         ]
         .into(),
+        script_hash: String::new(),
+        shape: String::new(),
     }]);
     let v = r.verdict();
     assert_eq!(v.verdict, Outcome::Warn);
@@ -301,6 +305,8 @@ fn a_sure_regression_decides_beside_an_undecided_limit() {
         run_id: "0198".into(),
         release: None,
         values: [("p99".to_owned(), 50.0)].into(),
+        script_hash: String::new(),
+        shape: String::new(),
     }]);
     assert_eq!(r.outcome(), Outcome::Fail);
 }
