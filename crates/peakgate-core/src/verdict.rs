@@ -389,12 +389,5 @@ pub enum LoadIssueKind {
 /// The JSON Schema (draft 2020-12) of `verdict.json`, generated from [`Verdict`].
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(Verdict).to_value();
-    if let Some(map) = schema.as_object_mut() {
-        map.insert(
-            "$id".to_owned(),
-            "https://peakgate.dev/schemas/verdict.schema.json".into(),
-        );
-    }
-    schema
+    schemars::schema_for!(Verdict).to_value()
 }

@@ -47,7 +47,7 @@ A policy is YAML 1.2 (or JSON, which is YAML). `peakgate check` validates it and
 once; editors complete it by `schemas/policy.schema.json`:
 
 ```yaml
-# yaml-language-server: $schema=https://example.com/policy.schema.json
+# yaml-language-server: $schema=schemas/policy.schema.json
 service: lead-api
 environment:
   name: staging

@@ -12,7 +12,7 @@ use super::{Block, Evidence, MAX_BLOCKS, Segment, SeriesEvidence};
 const MOST_BINS: usize = 400_000;
 
 /// But a segment keeps at least so many blocks: intervals are estimated from them.
-const FEWEST_BLOCKS: f64 = 8.0;
+const FEWEST_BLOCKS: f64 = 6.0;
 
 /// Folds windows into evidence as they come.
 #[derive(Debug)]
@@ -253,7 +253,7 @@ mod tests {
         // 32 of them would be three times as much.
         for series in &evidence.series {
             let kept = series.blocks.len();
-            assert!((8..=16).contains(&kept), "{kept}");
+            assert!((6..=13).contains(&kept), "{kept}");
         }
     }
 }
