@@ -6,6 +6,7 @@ mod decide;
 #[allow(clippy::neg_cmp_op_on_partial_ord)]
 mod load;
 mod measure;
+#[allow(clippy::neg_cmp_op_on_partial_ord)]
 mod objective;
 #[cfg(test)]
 mod tests;

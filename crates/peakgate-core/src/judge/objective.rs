@@ -246,10 +246,10 @@ impl Limits<'_> {
     }
 
     fn beyond(&self, value: f64, limit: f64) -> bool {
-        // Written so that NaN counts as beyond.
+        // Written so that NaN on either side counts as beyond.
         match self.objective.direction {
-            Direction::AtMost => value.is_nan() || value > limit,
-            Direction::AtLeast => value.is_nan() || value < limit,
+            Direction::AtMost => !(value <= limit),
+            Direction::AtLeast => !(value >= limit),
         }
     }
 
