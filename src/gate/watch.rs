@@ -20,6 +20,9 @@ const POINTS: usize = 300;
 /// Live figures are taken over the last seconds.
 const RECENT: Duration = Duration::from_secs(5);
 
+/// What live figures are made of; see [`Watch::live`].
+const LIVE_METRICS: [&str; 4] = ["http_req_duration", "http_reqs", "http_req_failed", "vus"];
+
 /// What was seen of a run.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
@@ -122,7 +125,7 @@ impl Watch {
         (account, caught)
     }
 
-    fn observe(&mut self, window: Window) -> Option<StopCause> {
+    fn observe(&mut self, mut window: Window) -> Option<StopCause> {
         self.collector.observe(&window);
         self.timeline.observe(&window);
         let cause = self.guard.observe(&window);
@@ -134,6 +137,10 @@ impl Watch {
                 self.dropped += sum;
             }
         }
+        // With many endpoints the rest is large, and nothing live shows it.
+        window
+            .series
+            .retain(|key, _| LIVE_METRICS.contains(&key.metric.as_str()));
         self.recent.push_back(window);
         while self.recent.front().is_some_and(|w| w.start + RECENT < end) {
             self.recent.pop_front();

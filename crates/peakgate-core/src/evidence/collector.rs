@@ -11,8 +11,9 @@ use super::{Block, Evidence, MAX_BLOCKS, Segment, SeriesEvidence};
 /// width: with many endpoints and wide distributions, 32 blocks of each would be too much.
 const MOST_BINS: usize = 400_000;
 
-/// But a segment keeps at least so many blocks: intervals are estimated from them.
-const FEWEST_BLOCKS: f64 = 6.0;
+/// But a segment keeps at least so many blocks: intervals are estimated from them, with the factor of
+/// few blocks (see `stats::effect`). A stored verdict keeps no more of so wide a run either.
+const FEWEST_BLOCKS: f64 = 4.0;
 
 /// Folds windows into evidence as they come.
 #[derive(Debug)]
@@ -253,7 +254,7 @@ mod tests {
         // 32 of them would be three times as much.
         for series in &evidence.series {
             let kept = series.blocks.len();
-            assert!((6..=13).contains(&kept), "{kept}");
+            assert!((4..=8).contains(&kept), "{kept}");
         }
     }
 }
