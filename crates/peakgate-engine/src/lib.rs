@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use peakgate_load::{LoadPlan, RunAccount, StopCause, Window};
+use peakgate_load::{LoadPlan, Resolution, RunAccount, StopCause, Window};
 use tokio::sync::{mpsc, oneshot};
 
 /// What an engine is asked to run.
@@ -86,6 +86,19 @@ pub enum Live {
     Exact,
     /// Aggregates with a known resolution, at little cost to the engine.
     Light,
+}
+
+impl Live {
+    /// How finely the live figures of this channel resolve.
+    #[must_use]
+    pub fn resolution(self) -> Resolution {
+        match self {
+            Self::Exact => Resolution::Exact,
+            Self::Light => Resolution::Relative {
+                error: k6::light::ERROR,
+            },
+        }
+    }
 }
 
 /// Who ran the load.

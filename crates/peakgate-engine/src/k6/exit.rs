@@ -16,8 +16,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) stopped_for_stream: bool,
     /// An `abortOnFail` threshold was crossed, by the log.
     pub(super) threshold_abort: bool,
-    /// Whether a threshold of the script's own failed; `None` when there is no summary.
-    pub(super) own_threshold_failed: Option<bool>,
+    /// By the summary, all thresholds that failed are probes of ours, and at least one is.
+    pub(super) only_probes_failed: bool,
     /// k6's last error.
     pub(super) error: Option<&'a str>,
 }
@@ -34,7 +34,7 @@ pub(super) fn reason(status: ExitStatus, about: Circumstances<'_>) -> ExitReason
         Some(98) => ExitReason::StoppedOutside(error("k6 cloud: no progress")),
         Some(99) if about.threshold_abort => ExitReason::ThresholdAborted,
         // Only a probe of ours failed: its metric is not a number. The load ran to its end.
-        Some(99) if about.own_threshold_failed == Some(false) => ExitReason::Completed,
+        Some(99) if about.only_probes_failed => ExitReason::Completed,
         Some(99) => ExitReason::ThresholdsFailed,
         Some(100) => ExitReason::SetupTimeout,
         Some(101) => ExitReason::TeardownTimeout,
@@ -107,11 +107,13 @@ mod tests {
         assert_eq!(kind(9, Circumstances::default()), "crashed");
         let abort = Circumstances {
             threshold_abort: true,
+            // A probe never aborts.
+            only_probes_failed: true,
             ..Circumstances::default()
         };
         assert_eq!(kind(99 << 8, abort), "threshold_aborted");
         let probe = Circumstances {
-            own_threshold_failed: Some(false),
+            only_probes_failed: true,
             ..Circumstances::default()
         };
         assert_eq!(kind(99 << 8, probe), "completed");

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -26,18 +27,23 @@ use tokio::sync::Mutex;
 use super::generator::Readings;
 use super::origin::Origin;
 use super::outlet::Outlet;
-use super::pipe::{StreamEnd, UNTAKEN};
+use super::pipe::{Iterations, StreamEnd, UNTAKEN};
 use super::prom::{self, Bucket, TimeSeries, WriteRequest, middle};
 use super::series::{Phase, SeriesIndex, SeriesTable, SetIndex};
 
 /// The relative error of a value that is taken for its bucket's middle: 2^(1/16) − 1 at schema 3.
-pub(super) const ERROR: f64 = 0.044;
+pub(crate) const ERROR: f64 = 0.044;
 
 /// How often k6 pushes.
 pub(super) const PUSH_INTERVAL: &str = "1s";
 
+const PUSH_INTERVAL_MS: f64 = 1000.0;
+
+/// The counter of requests, by k6's name for it in pushes and by ours.
+const REQUESTS: (&str, &str) = ("k6_http_reqs_total", "http_reqs");
+
 const MAX_BODY: usize = 64 << 20;
-/// Source series beyond this are not followed.
+/// Source series beyond this are not followed: their samples are lost, and told of as unreadable.
 const MAX_SOURCES: usize = 200_000;
 
 /// What a source series amounted to at the last push.
@@ -56,8 +62,13 @@ pub(super) struct Receiver {
     outlet: Outlet,
     forbidden: Box<dyn Fn(String) + Send>,
     seen: HashMap<String, Seen>,
-    /// Requests so far, by tags.
-    requests: HashMap<String, f64>,
+    max_sources: usize,
+    /// Iterations by the last push that told of them.
+    iterations: f64,
+    /// Of these, by the last window.
+    iterations_before: f64,
+    /// The most iterations in an interval between pushes.
+    busiest: f64,
     /// Of the last window, from the start of the load.
     end_ms: i64,
     /// What came with the push that is going on, and its time stamp.
@@ -142,7 +153,10 @@ impl Receiver {
             outlet,
             forbidden,
             seen: HashMap::new(),
-            requests: HashMap::new(),
+            max_sources: MAX_SOURCES,
+            iterations: 0.0,
+            iterations_before: 0.0,
+            busiest: 0.0,
             end_ms: 0,
             content: HashMap::new(),
             lost: LostSamples::default(),
@@ -175,20 +189,13 @@ impl Receiver {
             _ => None,
         };
         self.push_ms = Some(self.push_ms.map_or(stamp, |before| before.max(stamp)));
-        let sources: Vec<_> = request
+        let (requests, others): (Vec<_>, Vec<_>) = request
             .timeseries
             .iter()
             .map(|series| (series, source(series)))
-            .collect();
+            .partition(|(_, s)| s.as_ref().is_some_and(|s| s.metric == REQUESTS.1));
         // Requests first: the ratio of failed ones needs them.
-        for (series, source) in &sources {
-            if let (Some(source), Some(last)) = (source, series.samples.last())
-                && source.metric == "http_reqs"
-            {
-                self.requests.insert(source.tags_key.clone(), last.value);
-            }
-        }
-        for (series, source) in sources {
+        for (series, source) in requests.into_iter().chain(others) {
             if source.is_none_or(|source| self.series(series, &source).is_none()) {
                 self.lost.unreadable += 1;
             }
@@ -210,9 +217,12 @@ impl Receiver {
         if phase == Phase::Outside {
             return Some(());
         }
-        if self.seen.len() >= MAX_SOURCES && !self.seen.contains_key(&source.key) {
-            self.lost.folded += 1;
-            return Some(());
+        // Of a Gauge nothing is remembered but its series, of which the table keeps few.
+        if source.kind != MetricKind::Gauge
+            && self.seen.len() >= self.max_sources
+            && !self.seen.contains_key(&source.key)
+        {
+            return None;
         }
         if !self.table.define(&source.metric, source.kind) {
             return None;
@@ -258,6 +268,9 @@ impl Receiver {
         if sum <= 0.0 || !sum.is_finite() {
             return None;
         }
+        if source.metric == "iterations" {
+            self.iterations += sum;
+        }
         // k6's own counters of events add one for each; of others only the sum is known.
         let ones = builtin(&source.metric).is_some_and(|m| m.contains == ValueKind::Default);
         let samples = if ones { sum.round() as u64 } else { 1 };
@@ -266,7 +279,10 @@ impl Receiver {
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn failed(&mut self, source: &Source, ratio: f64) -> Option<Aggregate> {
-        let total = self.requests.get(&source.tags_key).copied()?;
+        let requests = format!("{}\u{1f}{}", REQUESTS.0, source.tags_key);
+        let Some(&Seen::Sum(total)) = self.seen.get(&requests) else {
+            return None;
+        };
         let hits = (ratio * total).round();
         let now = Seen::Rate { hits, total };
         let (hits_before, total_before) = match self.seen.insert(source.key.clone(), now) {
@@ -311,6 +327,7 @@ impl Receiver {
         }
         let start_ms = self.end_ms.min(end_ms - 1);
         self.end_ms = end_ms;
+        self.measure(end_ms - start_ms);
         let ms = |n: i64| Duration::from_millis(n.unsigned_abs());
         Some(Window {
             start: ms(start_ms),
@@ -323,6 +340,28 @@ impl Receiver {
                 .readings
                 .near(origin + start_ms * 1_000_000, origin + end_ms * 1_000_000),
             lost: std::mem::take(&mut self.lost),
+        })
+    }
+
+    /// Takes down how many iterations came in an interval, as of a whole one if it was longer.
+    fn measure(&mut self, length_ms: i64) {
+        let new = self.iterations - self.iterations_before;
+        self.iterations_before = self.iterations;
+        #[allow(clippy::cast_precision_loss)]
+        let intervals = (length_ms as f64 / PUSH_INTERVAL_MS).max(1.0);
+        self.busiest = self.busiest.max(new / intervals);
+    }
+
+    /// A window of what was lost after the last one, if anything was.
+    fn leftover(&mut self) -> Option<Window> {
+        // Without a start of the load there are no windows.
+        self.origin.get()?;
+        let lost = std::mem::take(&mut self.lost);
+        (lost != LostSamples::default()).then(|| Window {
+            start: Duration::from_millis(self.end_ms.unsigned_abs()),
+            length: Duration::from_millis(1),
+            lost,
+            ..Window::default()
         })
     }
 
@@ -343,12 +382,18 @@ impl Receiver {
         if let Some(window) = self.close() {
             self.send(window).await;
         }
+        if let Some(window) = self.leftover() {
+            self.send(window).await;
+        }
         let origin = self.origin.get().unwrap_or_default() / 1_000_000;
         StreamEnd {
             broken: self.stalled.then(|| UNTAKEN.to_owned()),
             length: Duration::from_millis(u64::try_from(self.load_ms - origin).unwrap_or_default()),
             messages: self.messages,
-            iterations: None,
+            iterations: Iterations::Pushed {
+                sum: self.iterations,
+                busiest: self.busiest,
+            },
         }
     }
 }
@@ -405,8 +450,12 @@ impl Server {
     }
 }
 
-async fn receive(State(receiver): State<Arc<Mutex<Receiver>>>, body: Bytes) -> StatusCode {
-    let request = prom::decode(&body);
+async fn receive(
+    State(receiver): State<Arc<Mutex<Receiver>>>,
+    body: Result<Bytes, BytesRejection>,
+) -> StatusCode {
+    // A push that was too large, or was cut off, is one that cannot be read.
+    let request = body.ok().and_then(|body| prom::decode(&body));
     let status = if request.is_some() {
         StatusCode::NO_CONTENT
     } else {
@@ -419,3 +468,6 @@ async fn receive(State(receiver): State<Arc<Mutex<Receiver>>>, body: Bytes) -> S
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,7 +104,8 @@ impl Findings {
         }
     }
 
-    /// The most frequent notes.
+    /// The most frequent notes, in that order; ours before others that came as often. Last, what
+    /// there was no place for.
     pub(super) fn notes(&self) -> Vec<LogNote> {
         let mut notes: Vec<_> = self
             .notes
@@ -117,21 +118,25 @@ impl Findings {
             .collect();
         notes.sort_by(|a, b| (b.times, &a.level, &a.message).cmp(&(a.times, &b.level, &b.message)));
         let places = MAX_NOTES - self.own.len();
+        let mut rest = None;
         let left_out = notes.len().saturating_sub(places - 1);
         if notes.len() > places || self.more > 0 {
             let times = notes.iter().skip(places - 1).map(|n| n.times).sum::<u64>() + self.more;
             notes.truncate(places - 1);
-            notes.push(LogNote {
+            rest = Some(LogNote {
                 level: "warning".to_owned(),
                 message: format!("and more than {left_out} other messages: see k6.log"),
                 times,
             });
         }
-        notes.extend(self.own.iter().map(|message| LogNote {
+        let own = self.own.iter().map(|message| LogNote {
             level: "warning".to_owned(),
             message: message.clone(),
             times: 1,
-        }));
+        });
+        let before = notes.partition_point(|n| n.times > 1);
+        notes.splice(before..before, own);
+        notes.extend(rest);
         notes
     }
 
@@ -338,14 +343,15 @@ mod tests {
     #[test]
     fn notes_are_few_and_short() {
         let mut findings = Findings::default();
+        for _ in 0..5 {
+            findings.note("warning", "often");
+        }
         for i in 0..3_000 {
             findings.note("error", &format!("{i} {}", "x".repeat(900)));
         }
         findings.note("error", "2999");
-        for _ in 0..5 {
-            findings.note("warning", "often");
-        }
         findings.own_note("ours");
+        findings.own_note("ours too");
         let notes = findings.notes();
         assert_eq!(notes.len(), MAX_NOTES);
         assert!(
@@ -353,8 +359,15 @@ mod tests {
                 .iter()
                 .all(|n| n.message.chars().count() <= MAX_NOTE_CHARS)
         );
-        assert_eq!(notes.iter().map(|n| n.times).sum::<u64>(), 3_007);
-        assert!(notes.iter().any(|n| n.message == "ours"), "{notes:?}");
+        assert_eq!(notes.iter().map(|n| n.times).sum::<u64>(), 3_008);
+        let (rest, ranked) = notes.split_last().unwrap();
+        assert!(rest.message.starts_with("and more than"), "{rest:?}");
+        assert!(
+            ranked.windows(2).all(|w| w[0].times >= w[1].times),
+            "{notes:?}"
+        );
+        let first: Vec<_> = notes[..3].iter().map(|n| n.message.as_str()).collect();
+        assert_eq!(first, ["often", "ours", "ours too"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod exit;
 mod generator;
 mod inspect;
 pub mod install;
-mod light;
+pub(crate) mod light;
 mod locate;
 mod log;
 mod origin;
@@ -53,6 +53,7 @@ use outlet::Outlet;
 use pipe::PipeReader;
 use run::{Channel, Run};
 use series::SeriesTable;
+use summary::OwnProbes;
 use targets::Targets;
 use wrapper::Wrapper;
 
@@ -300,6 +301,7 @@ impl Engine for K6Engine {
             readings,
             outlet,
             summary,
+            probes: OwnProbes::of(&request.probes),
             stop: stop_receiver,
             account: account_sender,
             longest: prepared.plan.longest() + prepared.margin + self.limits.slack,

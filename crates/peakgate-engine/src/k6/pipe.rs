@@ -59,8 +59,26 @@ pub(super) struct StreamEnd {
     pub(super) length: Duration,
     /// Messages read.
     pub(super) messages: u64,
-    /// Iterations that the stream told of; `None` when the channel does not count them exactly.
-    pub(super) iterations: Option<f64>,
+    /// Iterations that the stream told of.
+    pub(super) iterations: Iterations,
+}
+
+/// Iterations that a stream told of.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) enum Iterations {
+    /// The stream was given up before it could say.
+    #[default]
+    Unknown,
+    /// Each was told of.
+    Exact(f64),
+    /// Their sum was pushed now and then. k6 pushes a last time when it ends; if just that push
+    /// fails, those of one interval are missing.
+    Pushed {
+        /// By the last push.
+        sum: f64,
+        /// The most in one interval between pushes.
+        busiest: f64,
+    },
 }
 
 /// What the reader needs.
@@ -123,7 +141,7 @@ impl PipeReader {
             broken,
             length,
             messages: sorter.messages,
-            iterations: Some(sorter.iterations),
+            iterations: Iterations::Exact(sorter.iterations),
         }
     }
 }

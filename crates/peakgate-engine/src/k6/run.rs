@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use peakgate_load::{Resolution, RunAccount, StopCause};
+use peakgate_load::{RunAccount, StopCause};
 use rustix::process::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -16,11 +16,13 @@ use super::Limits;
 use super::child::{Group, KillOnDrop, Started};
 use super::conclude;
 use super::generator::{Readings, Sampler};
-use super::light::{self, Server};
+use super::light::Server;
 use super::log::{Log, Mark};
 use super::origin::Origin;
 use super::outlet::Outlet;
 use super::pipe::{PipeReader, StreamEnd};
+use super::summary::OwnProbes;
+use crate::Live;
 
 /// How long what k6 left behind may take to be read once it is gone.
 const AFTERMATH: Duration = Duration::from_secs(10);
@@ -43,6 +45,7 @@ pub(super) struct Run {
     pub(super) readings: Readings,
     pub(super) outlet: Outlet,
     pub(super) summary: PathBuf,
+    pub(super) probes: OwnProbes,
     pub(super) stop: mpsc::Receiver<StopCause>,
     pub(super) account: oneshot::Sender<RunAccount>,
     /// The longest that the run may take, from now.
@@ -89,6 +92,7 @@ impl Run {
             readings,
             outlet,
             summary,
+            probes,
             stop,
             account,
             longest,
@@ -118,11 +122,10 @@ impl Run {
             Channel::Exact(reader) => (Some(in_thread("k6-samples", || reader.run())?), None),
             Channel::Light(server) => (None, Some(server)),
         };
-        let resolution = match server {
-            None => Resolution::Exact,
-            Some(_) => Resolution::Relative {
-                error: light::ERROR,
-            },
+        let live = if server.is_some() {
+            Live::Light
+        } else {
+            Live::Exact
         };
         let watch = Watch {
             ended: started.ended,
@@ -149,14 +152,14 @@ impl Run {
             // An escaped process may hold either open; then what was read must do.
             let both = async { tokio::join!(stdout, stderr) };
             let _ = tokio::time::timeout(AFTERMATH, both).await;
-            let summary = conclude::read_summary(&summary);
+            let summary = conclude::read_summary(&summary, &probes);
             let seconds = match (origin.get(), load_end.get()) {
                 (Some(start), Some(end)) if end > start => {
                     Duration::from_nanos((end - start).unsigned_abs())
                 }
                 _ => end.length,
             };
-            let told = conclude::account(watched, end, summary, &log, resolution, seconds);
+            let told = conclude::account(watched, end, summary, &log, live.resolution(), seconds);
             // The events end before the account comes.
             outlet.close();
             let _ = account.send(told);

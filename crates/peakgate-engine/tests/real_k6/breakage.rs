@@ -20,7 +20,7 @@ const SHORT: &str = "import { sleep } from 'k6';
 
 /// Makes a k6 that does as the real one except for `run`. The shell's variables: `K6`, the real
 /// one; `PIPE`, `WRAPPER`, `SUMMARY`, `MARKER` of the run; `DIR`, the bench's folder.
-fn k6_that(bench: &Bench, run: &str) -> K6Engine {
+pub(crate) fn k6_that(bench: &Bench, run: &str) -> K6Engine {
     let path = bench.dir.path().join("k6");
     let text = format!(
         r#"#!/bin/sh
@@ -54,11 +54,11 @@ async fn start(engine: &K6Engine, bench: &Bench) -> Running {
     engine.start(&prepared).await.unwrap()
 }
 
-async fn run(engine: &K6Engine, bench: &Bench) -> Outcome {
+pub(crate) async fn run(engine: &K6Engine, bench: &Bench) -> Outcome {
     Outcome::of(&mut start(engine, bench).await).await
 }
 
-fn broken<'a>(outcome: &'a Outcome, why: &str) -> &'a str {
+pub(crate) fn broken<'a>(outcome: &'a Outcome, why: &str) -> &'a str {
     match &outcome.account.exit {
         ExitReason::StreamBroken(told) if told.contains(why) => told,
         _ => panic!("'{why}' was expected: {outcome:?}"),

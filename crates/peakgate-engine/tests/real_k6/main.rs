@@ -7,5 +7,7 @@ mod breakage;
 mod endings;
 mod executors;
 mod numbers;
+mod pushes;
 mod scripts;
 mod support;
+mod thresholds;
