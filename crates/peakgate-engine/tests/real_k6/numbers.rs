@@ -89,6 +89,7 @@ fn same_quantiles(outcome: &Outcome, metric: &str, tolerance: f64) {
 #[tokio::test]
 async fn exact_windows_add_up_to_k6s_account() {
     let outcome = mixed(Live::Exact).await;
+    assert_eq!(outcome.account.resolution, Live::Exact.resolution());
     assert_eq!(outcome.account.resolution, Resolution::Exact);
     same_counts(&outcome);
     // The hooks' two requests are in k6's quantiles of http_*; these have none.
@@ -169,10 +170,9 @@ async fn exact_series_keep_the_default_tags() {
 #[tokio::test]
 async fn light_windows_add_up_to_k6s_account() {
     let outcome = mixed(Live::Light).await;
-    assert!(matches!(
-        outcome.account.resolution,
-        Resolution::Relative { .. }
-    ));
+    let resolution = outcome.account.resolution;
+    assert_eq!(resolution, Live::Light.resolution());
+    assert_eq!(resolution, Resolution::Relative { error: 0.044 });
     same_counts(&outcome);
     for metric in ["iteration_duration", "my_time"] {
         same_quantiles(&outcome, metric, 0.0443);
