@@ -136,16 +136,19 @@ fn kept_tags(policy: &Policy, test: &Test) -> BTreeSet<String> {
     objectives.chain(valves).cloned().collect()
 }
 
-/// The exact values of a selector; `None` when it has a regular expression.
+/// The exact values of a selector in order of tag, so that two selectors of the same tags are one
+/// probe; `None` when it has a regular expression.
 fn exact(select: &Selector) -> Option<Vec<(String, String)>> {
-    select
+    let mut tags: Vec<_> = select
         .tags
         .iter()
         .map(|(key, want)| match want {
             TagMatch::Exact(value) => Some((key.clone(), value.clone())),
             TagMatch::Regex(_) => None,
         })
-        .collect()
+        .collect::<Option<_>>()?;
+    tags.sort();
+    Some(tags)
 }
 
 fn probes(test: &Test) -> Vec<Probe> {

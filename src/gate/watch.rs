@@ -8,7 +8,7 @@ use peakgate_core::guard::Guard;
 use peakgate_core::judge::Planned;
 use peakgate_core::{Collector, Evidence, Timeline};
 use peakgate_engine::{EngineEvent, LoadRequest, Running};
-use peakgate_load::{Aggregate, Histogram, LoadPlan, Resolution, RunAccount, StopCause, Window};
+use peakgate_load::{Aggregate, Histogram, LoadPlan, RunAccount, StopCause, Window};
 use peakgate_policy::settings::{Policy, Test};
 use peakgate_terminal::{Live, Progress, phase};
 
@@ -50,10 +50,7 @@ impl Watch {
         request: &LoadRequest,
     ) -> Self {
         let detailed: BTreeSet<_> = test.objectives.iter().map(|o| o.metric.clone()).collect();
-        let resolution = match request.live {
-            peakgate_engine::Live::Exact => Resolution::Exact,
-            peakgate_engine::Live::Light => Resolution::Relative { error: 0.044 },
-        };
+        let resolution = request.live.resolution();
         Self {
             collector: Collector::new(&planned.cuts(test), detailed),
             timeline: Timeline::new(POINTS),
