@@ -212,9 +212,15 @@ fn failed(
     if let ExitReason::Stopped(StopCause::Valve(_)) = case.account.exit {
         return stopped(case).map(|s| s.1);
     }
-    let failed: Vec<_> = judged(objectives)
+    let mut failed: Vec<_> = judged(objectives)
         .filter(|o| o.verdict == Outcome::Fail && (score.is_none() || o.key))
         .collect();
+    // The one that says most goes first: a key objective, then the one furthest past its limit.
+    failed.sort_by(|a, b| {
+        (b.key, overshoot(b))
+            .partial_cmp(&(a.key, overshoot(a)))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
     if let Some(first) = failed.first() {
         let early = match &case.account.exit {
             ExitReason::Stopped(StopCause::Lost(_)) => {
@@ -256,6 +262,19 @@ fn failed(
             .map(|o| format!("; {}: {}", o.id, o.why))
             .unwrap_or_default()
     ))
+}
+
+/// How far a value is past the limit that it broke, as a share of the limit.
+fn overshoot(o: &ObjectiveResult) -> f64 {
+    let past = |limit: f64| {
+        o.value
+            .map(|value| (value - limit).abs() / limit.abs().max(f64::MIN_POSITIVE))
+    };
+    [o.limit, o.regression_limit]
+        .into_iter()
+        .flatten()
+        .filter_map(past)
+        .fold(0.0, f64::max)
 }
 
 /// Pass or warn.

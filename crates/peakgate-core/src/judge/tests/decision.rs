@@ -70,3 +70,16 @@ fn a_verdict_survives_its_json() {
     let back: Verdict = serde_json::from_str(&text).unwrap();
     assert_eq!(back, v);
 }
+
+#[test]
+fn the_reason_names_the_worst_failure() {
+    let near = p99(149.0);
+    let mut far = objective("far", "http_req_duration", Statistic::Med, 1.0);
+    let reason = |objectives: Vec<Objective>| run(objectives).verdict().reason;
+    assert!(reason(vec![near.clone(), far.clone()]).starts_with("far: "));
+    // A key objective is worse than any other.
+    far.key = false;
+    let mut near = near;
+    near.key = true;
+    assert!(reason(vec![far, near]).starts_with("p99: "));
+}
