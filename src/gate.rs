@@ -159,7 +159,7 @@ fn conclude(
     settings: &Settings,
 ) -> Finished {
     let mut trouble = Vec::new();
-    let recorded = record::row(run_id, started, Timestamp::now(), &verdict)
+    let recorded = record::row(run_id, started, Timestamp::now(), &mut verdict)
         .map_err(|e| format!("the verdict cannot be recorded: {e}"))
         .and_then(|row| history.finish(&row).map_err(|e| e.to_string()));
     if let Err(why) = recorded {
@@ -171,7 +171,7 @@ fn conclude(
         verdict.verdict = Outcome::Error;
         trouble.push(why);
     }
-    if let Err(e) = output::write_verdict(&settings.out, &verdict) {
+    if let Err(e) = output::write_verdict(&settings.out, &mut verdict) {
         trouble.push(e.to_string());
     }
     let exit = match (played.caught, trouble.is_empty()) {

@@ -73,7 +73,7 @@ fn readable_by_all(file: &std::fs::File) -> std::io::Result<()> {
 }
 
 /// Writes both files of a verdict.
-pub(crate) fn write_verdict(dir: &Path, verdict: &Verdict) -> Result<(), OutputError> {
+pub(crate) fn write_verdict(dir: &Path, verdict: &mut Verdict) -> Result<(), OutputError> {
     let path = dir.join("verdict.json");
     let json = document(verdict).map_err(|e| at(&path)(std::io::Error::other(e)))?;
     write(&path, json.as_bytes())?;
@@ -85,19 +85,17 @@ pub(crate) fn write_verdict(dir: &Path, verdict: &Verdict) -> Result<(), OutputE
 
 /// The verdict as JSON: indented for people, but for the evidence, which only programs read and
 /// which would be a hundred thousand lines.
-fn document(verdict: &Verdict) -> Result<String, serde_json::Error> {
-    let light = Verdict {
-        evidence: None,
-        ..verdict.clone()
-    };
-    let mut text = serde_json::to_string_pretty(&light)?;
-    if let Some(evidence) = &verdict.evidence {
-        const LAST: &str = "null\n}";
-        debug_assert!(text.ends_with(&format!("\"evidence\": {LAST}")));
-        text.truncate(text.len() - LAST.len());
-        text += &serde_json::to_string(evidence)?;
-        text += "\n}";
-    }
-    text.push('\n');
-    Ok(text)
+fn document(verdict: &mut Verdict) -> Result<String, serde_json::Error> {
+    verdict.apart(|light, evidence| {
+        let mut text = serde_json::to_string_pretty(light)?;
+        if let Some(evidence) = evidence {
+            const LAST: &str = "null\n}";
+            debug_assert!(text.ends_with(&format!("\"evidence\": {LAST}")));
+            text.truncate(text.len() - LAST.len());
+            text += &serde_json::to_string(evidence)?;
+            text += "\n}";
+        }
+        text.push('\n');
+        Ok(text)
+    })
 }

@@ -30,17 +30,14 @@ pub(crate) fn row(
     run_id: &RunId,
     started: Timestamp,
     finished: Timestamp,
-    verdict: &Verdict,
+    verdict: &mut Verdict,
 ) -> Result<RunRecord, serde_json::Error> {
-    let evidence_json = verdict
-        .evidence
-        .as_ref()
-        .map(serde_json::to_string)
-        .transpose()?;
-    let light = Verdict {
-        evidence: None,
-        ..verdict.clone()
-    };
+    let (verdict_json, evidence_json) = verdict.apart(|light, evidence| {
+        Ok::<_, serde_json::Error>((
+            serde_json::to_string(light)?,
+            evidence.map(serde_json::to_string).transpose()?,
+        ))
+    })?;
     Ok(RunRecord {
         run_id: *run_id,
         service: verdict.service.clone(),
@@ -62,7 +59,7 @@ pub(crate) fn row(
         engine_version: verdict.engine.version.clone(),
         request_rate: Some(verdict.load.request_rate).filter(|r| r.is_finite() && *r > 0.0),
         objectives: verdict.objectives.iter().map(objective).collect(),
-        verdict_json: serde_json::to_string(&light)?,
+        verdict_json,
         evidence_json,
     })
 }

@@ -71,7 +71,7 @@ fn evaluate(args: &Args) -> Result<Exit, (Exit, String)> {
         (None, Results::Summary(_)) => None,
     };
     let test = pick(&file.policy, named.as_deref()).map_err(usage)?;
-    let verdict = match &results {
+    let mut verdict = match &results {
         Results::Verdict(old) => {
             same_subject(&file.policy, test, old).map_err(usage)?;
             let baseline = baseline(args, &file.policy, test, old)?;
@@ -82,7 +82,7 @@ fn evaluate(args: &Args) -> Result<Exit, (Exit, String)> {
     print!("{}", final_table(&verdict, Style::detect()));
     if let Some(dir) = &args.out {
         output::prepare(dir)
-            .and_then(|()| output::write_verdict(dir, &verdict))
+            .and_then(|()| output::write_verdict(dir, &mut verdict))
             .map_err(|e| (Exit::Error, e.to_string()))?;
     }
     Ok(verdict.verdict.into())

@@ -269,8 +269,8 @@ pub(super) fn gate_all(
                 break;
             }
         }
-        if let (Some((_, finished)), true) = (deciding, tests.len() > 1)
-            && let Err(e) = output::write_verdict(&settings.out, &finished.verdict)
+        if let (Some((_, mut finished)), true) = (deciding, tests.len() > 1)
+            && let Err(e) = output::write_verdict(&settings.out, &mut finished.verdict)
         {
             complain(&e.to_string());
             worst = worst.worse(Exit::Error);

@@ -110,6 +110,17 @@ pub struct Verdict {
     pub evidence: Option<Evidence>,
 }
 
+impl Verdict {
+    /// Lets something look at the verdict without its evidence and at the evidence by itself;
+    /// copying megabytes for that would delay the verdict.
+    pub fn apart<T>(&mut self, look: impl FnOnce(&Self, Option<&Evidence>) -> T) -> T {
+        let evidence = self.evidence.take();
+        let seen = look(self, evidence.as_ref());
+        self.evidence = evidence;
+        seen
+    }
+}
+
 /// The form that this version writes and reads.
 pub const SCHEMA_VERSION: u32 = 1;
 
