@@ -3,6 +3,7 @@
 // Negated comparisons are meant: a NaN must count as not meeting a limit, never as meeting it.
 #[allow(clippy::neg_cmp_op_on_partial_ord)]
 mod decide;
+mod each;
 #[allow(clippy::neg_cmp_op_on_partial_ord)]
 mod load;
 mod measure;
